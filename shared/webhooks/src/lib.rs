@@ -1,0 +1,119 @@
+//! Whether a provider really sent a delivery, and what the delivery says.
+//!
+//! One module per provider. Its `verify` reads the raw bytes and makes a [`Verified`]; its `parse` takes nothing
+//! else, so no body is understood before its signature is. A provider without a key refuses everything.
+//!
+//! **Invariant:** pure functions, no I/O and no clock; no log, so nothing of a body or a key can leave by one;
+//! no way to a [`Verified`] but a correct signature.
+
+mod headers;
+pub mod hubspot;
+mod keys;
+pub mod xero;
+
+use http::HeaderMap;
+use zixly_domain::Provider;
+
+pub use keys::SigningKeys;
+
+/// A request as it came, before anything has looked into it.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// `POST`, in capitals as on the wire.
+    pub method: &'a str,
+    /// The full public URL that the provider called, from configuration and not from the request's own headers.
+    pub uri: &'a str,
+    /// All headers, repeated ones included.
+    pub headers: &'a HeaderMap,
+    /// The bytes as sent: decoded when the gateway had put them into base64, otherwise untouched.
+    pub body: &'a [u8],
+}
+
+/// A body that the provider signed.
+#[derive(Clone, Copy)]
+pub struct Verified<'a> {
+    provider: Provider,
+    body: &'a [u8],
+}
+
+impl<'a> Verified<'a> {
+    /// Who signed it.
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// The bytes that were signed.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+impl std::fmt::Debug for Verified<'_> {
+    // A body names people and amounts, so a log gets its size only.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Verified({}, {} bytes)", self.provider, self.body.len())
+    }
+}
+
+/// Why a request is not taken for the provider's. All are answered with 401; the words are for our own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is nothing to verify with.
+    #[error("no signing key is configured; put the key that the provider shows into the function's secret")]
+    NoKey,
+    /// A signature over nothing vouches for nothing.
+    #[error("the body is empty")]
+    EmptyBody,
+    /// A header that the signature needs is not there.
+    #[error("the header {header} is missing")]
+    MissingHeader {
+        /// Which one.
+        header: &'static str,
+    },
+    /// It is not clear which of the values counts.
+    #[error("the header {header} has more than one value")]
+    RepeatedHeader {
+        /// Which one.
+        header: &'static str,
+    },
+    /// The signature cannot be one, whatever the key.
+    #[error("the header {header} is not the base64 of a SHA-256 code")]
+    MalformedSignature {
+        /// Where it stands.
+        header: &'static str,
+    },
+    /// Signed with another key, or changed on the way.
+    #[error("the signature belongs to another key or to another request")]
+    WrongSignature,
+    /// The time of sending cannot be read.
+    #[error("the header {header} is not a whole number of milliseconds")]
+    MalformedTimestamp {
+        /// Where it stands.
+        header: &'static str,
+    },
+    /// Rightly signed, but so long ago that it may be a copy sent again.
+    #[error("signed {age_ms} ms ago, which is too long; if it is not, a clock is wrong")]
+    StaleTimestamp {
+        /// How long ago by our clock.
+        age_ms: u64,
+    },
+    /// Rightly signed, but for a time to come.
+    #[error("signed {ahead_ms} ms in the future, which is too far; if it is not, a clock is wrong")]
+    FutureTimestamp {
+        /// How far ahead of our clock.
+        ahead_ms: u64,
+    },
+}
+
+/// A signed body that cannot be understood as a delivery. Sending it again would not help, so it is kept and
+/// answered like any other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Malformed {
+    /// What is wrong and where, without quoting the body.
+    pub reason: String,
+}
+
+fn refuse_empty(body: &[u8]) -> Result<(), Refusal> {
+    if body.is_empty() { Err(Refusal::EmptyBody) } else { Ok(()) }
+}
