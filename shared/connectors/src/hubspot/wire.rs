@@ -1,0 +1,88 @@
+//! HubSpot's JSON, as its OpenAPI files and its real answers have it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+pub(super) struct Contact {
+    id: String,
+    properties: BTreeMap<String, Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ContactUpdate<'a> {
+    pub(super) properties: &'a BTreeMap<String, String>,
+}
+
+impl From<Contact> for super::Contact {
+    fn from(wire: Contact) -> Self {
+        let properties = wire.properties.into_iter().map(|(name, value)| (name, text_of(&value))).collect();
+        Self { id: wire.id, properties }
+    }
+}
+
+/// HubSpot declares every property as text; should a number or a boolean come, its JSON is that text.
+fn text_of(value: &RawValue) -> Option<String> {
+    serde_json::from_str::<Option<String>>(value.get()).unwrap_or_else(|_| Some(value.get().to_owned()))
+}
+
+/// HubSpot's error document; every field may be missing.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Problem {
+    category: Option<String>,
+    message: Option<String>,
+    policy_name: Option<String>,
+    context: Option<ProblemContext>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProblemContext {
+    missing_scopes: Option<Vec<String>>,
+}
+
+impl Problem {
+    pub(super) fn scope_is_missing(&self) -> bool {
+        self.category.as_deref() == Some("MISSING_SCOPES")
+            || self.context.as_ref().is_some_and(|context| context.missing_scopes.is_some())
+    }
+
+    /// The wait that the name of the limit implies. `Retry-After` is not promised with a 429.
+    pub(super) fn implied_wait(&self) -> Option<Duration> {
+        let words = self.policy_name.as_ref().or(self.message.as_ref())?.to_ascii_uppercase();
+        if words.contains("TEN_SECONDLY") {
+            Some(Duration::from_secs(10))
+        } else if words.contains("DAILY") {
+            // It ends at midnight in the account's time zone, which we do not know.
+            Some(Duration::from_hours(1))
+        } else if words.contains("SECONDLY") {
+            Some(Duration::from_secs(1))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn words(self) -> Option<String> {
+        self.message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_that_is_no_text_becomes_one_unchanged() {
+        let json = r#"{"id":"1","properties":{"a":"x\u00e9","b":null,"c":12.50,"d":true,"e":9007199254740993,"f":""}}"#;
+        let contact = super::super::Contact::from(serde_json::from_str::<Contact>(json).unwrap());
+        let values: Vec<_> = contact.properties.values().map(Option::as_deref).collect();
+        assert_eq!(
+            values,
+            [Some("xé"), None, Some("12.50"), Some("true"), Some("9007199254740993"), Some("")]
+        );
+    }
+}

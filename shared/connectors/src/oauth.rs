@@ -1,0 +1,116 @@
+use jiff::Timestamp;
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
+    TokenResponse, TokenUrl,
+};
+use reqwest::{Client, Request, RequestBuilder, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use zixly_domain::{Provider, TokenSet};
+
+use crate::http::{self, Answer};
+use crate::{ConnectorError, MalformedAnswer, ReauthorisationReason};
+
+/// What an app is known by at a provider. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    /// The client id, which is no secret.
+    pub id: String,
+    /// The client secret.
+    pub secret: SecretString,
+}
+
+/// A provider's token endpoint, and how we identify ourselves there.
+#[derive(Debug)]
+pub(crate) struct TokenEndpoint {
+    pub(crate) provider: Provider,
+    pub(crate) http: Client,
+    pub(crate) url: Url,
+    pub(crate) auth_type: AuthType,
+    pub(crate) credentials: ClientCredentials,
+}
+
+impl TokenEndpoint {
+    pub(crate) async fn refresh(&self, old: &TokenSet, now: Timestamp) -> Result<TokenSet, ConnectorError> {
+        let client = BasicClient::new(ClientId::new(self.credentials.id.clone()))
+            .set_client_secret(ClientSecret::new(self.credentials.secret.expose_secret().to_owned()))
+            .set_token_uri(TokenUrl::from_url(self.url.clone()))
+            .set_auth_type(self.auth_type.clone());
+        let refresh_token = RefreshToken::new(old.refresh_token.expose_secret().to_owned());
+        let secrets = [old.refresh_token.clone(), self.credentials.secret.clone()];
+        // Each call owns what it needs: a borrow in here keeps the compiler from seeing that the future is `Send`.
+        let answer = client
+            .exchange_refresh_token(&refresh_token)
+            .request_async(&|request| send(self.provider, self.http.clone(), secrets.clone(), request))
+            .await
+            .map_err(|error| match error {
+                RequestTokenError::Request(error) => error,
+                // The second half is the body, which may hold the new tokens.
+                RequestTokenError::Parse(error, _) => http::unreadable(self.provider, &error),
+                // An empty body; error answers never come this far.
+                RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
+                    http::malformed(self.provider, MalformedAnswer::NotJson)
+                }
+            })?;
+        let expires_at =
+            answer.expires_in().and_then(|life| now.checked_add(life).ok()).ok_or_else(|| {
+                http::malformed(self.provider, MalformedAnswer::WrongShape { path: "expires_in".to_owned() })
+            })?;
+        Ok(TokenSet {
+            access_token: SecretString::from(answer.access_token().secret().as_str()),
+            // A provider that does not rotate may leave it out; the old one stays good then.
+            refresh_token: answer.refresh_token().map_or_else(
+                || old.refresh_token.clone(),
+                |token| SecretString::from(token.secret().as_str()),
+            ),
+            expires_at,
+        })
+    }
+}
+
+async fn send(
+    provider: Provider,
+    http: Client,
+    secrets: [SecretString; 2],
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
+    let request = Request::try_from(request)
+        .map_err(|error| ConnectorError::Unreachable { provider, source: error.without_url() })?;
+    let answer = http::send(provider, RequestBuilder::from_parts(http, request)).await?;
+    // The content type stays behind: whether a body is JSON shows when it is read.
+    if answer.status.is_success() {
+        Ok(HttpResponse::new(answer.body))
+    } else {
+        Err(failure(provider, &answer, &secrets))
+    }
+}
+
+fn failure(provider: Provider, answer: &Answer, secrets: &[SecretString]) -> ConnectorError {
+    let problem: TokenProblem = answer.parse_problem();
+    if problem.error.as_deref() == Some("invalid_grant") {
+        let reason = ReauthorisationReason::RefreshTokenRefused;
+        ConnectorError::ReauthorisationNeeded { provider, reason }
+    } else if answer.status == StatusCode::UNAUTHORIZED {
+        // Our own credentials are wrong, which no refresh can heal.
+        answer.rejection(provider, problem.words(), secrets)
+    } else {
+        answer.failure(provider, problem.words(), secrets)
+    }
+}
+
+/// An error document of RFC 6749, section 5.2.
+#[derive(Default, Deserialize)]
+struct TokenProblem {
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+impl TokenProblem {
+    fn words(self) -> Option<String> {
+        match (self.error, self.error_description) {
+            (Some(error), Some(description)) => Some(format!("{error}: {description}")),
+            (error, description) => error.or(description),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Xero: accounting. One token set serves several organisations, so every call names its organisation.
+
+mod wire;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use oauth2::AuthType;
+use reqwest::header::ACCEPT;
+use reqwest::{Client, RequestBuilder};
+use rust_decimal::Decimal;
+use secrecy::{ExposeSecret, SecretString};
+use zixly_domain::{Provider, TokenSet};
+
+use crate::http::{self, Answer};
+use crate::oauth::TokenEndpoint;
+use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+
+/// Where Xero is.
+#[derive(Debug, Clone)]
+pub struct XeroEndpoints {
+    /// The accounting API; in production `https://api.xero.com/api.xro/2.0`.
+    pub api_url: ProviderUrl,
+    /// The token endpoint; in production `https://identity.xero.com/connect/token`.
+    pub token_url: ProviderUrl,
+}
+
+/// A client for Xero's accounting API.
+#[derive(Debug)]
+pub struct Xero {
+    http: Client,
+    api_url: ProviderUrl,
+    tokens: TokenEndpoint,
+}
+
+/// An invoice as Xero has it; a sales invoice or a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// Xero's id for it.
+    pub invoice_id: String,
+    /// The number that people see, e.g. `INV-0006`.
+    pub invoice_number: Option<String>,
+    /// `ACCREC` is a sales invoice, `ACCPAY` a bill; Xero has more.
+    pub kind: String,
+    /// `DRAFT`, `SUBMITTED`, `AUTHORISED`, `PAID`, `VOIDED` or `DELETED`.
+    pub status: String,
+    /// The total with taxes, in `currency_code`.
+    pub total: Option<Decimal>,
+    /// What has been paid so far, in `currency_code`.
+    pub amount_paid: Option<Decimal>,
+    /// ISO 4217, e.g. `NZD`.
+    pub currency_code: Option<String>,
+    /// Only on a fully paid invoice.
+    pub fully_paid_on: Option<Date>,
+    /// Whom the invoice is for.
+    pub contact: Option<InvoiceContact>,
+}
+
+/// The contact on an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceContact {
+    /// Xero's id for the contact.
+    pub contact_id: String,
+    /// The name of the person or business.
+    pub name: Option<String>,
+    /// Never empty.
+    pub email_address: Option<String>,
+}
+
+impl Xero {
+    /// A connector that speaks to the given endpoints.
+    pub fn new(http: Client, endpoints: XeroEndpoints, credentials: ClientCredentials) -> Self {
+        let tokens = TokenEndpoint {
+            provider: Provider::Xero,
+            http: http.clone(),
+            url: endpoints.token_url.url().clone(),
+            auth_type: AuthType::BasicAuth,
+            credentials,
+        };
+        Self { http, api_url: endpoints.api_url, tokens }
+    }
+
+    /// The invoice with this id, or nothing when the organisation has none such.
+    pub async fn fetch_invoice(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        invoice_id: &str,
+    ) -> Result<Option<Invoice>, ConnectorError> {
+        let url = self.api_url.join(&["Invoices", invoice_id]);
+        let answer = match send(self.http.get(url), token, organisation_id).await {
+            Err(ConnectorError::Rejected { status: 404, .. }) => return Ok(None),
+            answer => answer?,
+        };
+        let found: wire::Invoices = answer.parse(Provider::Xero)?;
+        // The same path without an id lists all invoices, and with a number finds that: take no other than was asked.
+        let invoice =
+            found.invoices.into_iter().find(|invoice| invoice.invoice_id.eq_ignore_ascii_case(invoice_id));
+        Ok(invoice.map(Invoice::from))
+    }
+}
+
+impl Connector for Xero {
+    fn provider(&self) -> Provider {
+        Provider::Xero
+    }
+
+    async fn refresh(&self, token_set: &TokenSet, now: Timestamp) -> Result<TokenSet, ConnectorError> {
+        self.tokens.refresh(token_set, now).await
+    }
+}
+
+async fn send(
+    request: RequestBuilder,
+    token: &SecretString,
+    organisation_id: &str,
+) -> Result<Answer, ConnectorError> {
+    let request = request
+        .bearer_auth(token.expose_secret())
+        .header("xero-tenant-id", organisation_id)
+        // Without it the answer is XML.
+        .header(ACCEPT, "application/json");
+    let answer = http::send(Provider::Xero, request).await?;
+    if answer.status.is_success() { Ok(answer) } else { Err(failure(&answer, token)) }
+}
+
+fn failure(answer: &Answer, token: &SecretString) -> ConnectorError {
+    let provider = Provider::Xero;
+    let problem: wire::Problem = answer.parse_problem();
+    let refused_for = |reason| ConnectorError::ReauthorisationNeeded { provider, reason };
+    match answer.status.as_u16() {
+        401 if problem.mentions("AuthorizationUnsuccessful") => {
+            refused_for(ReauthorisationReason::ScopeMissing)
+        }
+        403 if problem.mentions("AuthenticationUnsuccessful") => {
+            refused_for(ReauthorisationReason::Disconnected)
+        }
+        _ => answer.failure(provider, problem.words(), std::slice::from_ref(token)),
+    }
+}
