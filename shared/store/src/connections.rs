@@ -1,0 +1,110 @@
+//! Connections: a tenant's authorised links to accounts at providers.
+
+use tokio_postgres::{Row, types::Type};
+use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
+
+use crate::{StoreError, TenantTx};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("connections::LIST", LIST),
+    ("connections::INSERT", INSERT),
+    ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
+    ("connections::IS_HEALTHY", IS_HEALTHY),
+];
+
+const LIST: &str = "
+    select connection_id, token_set_id, account_id, status
+      from connections
+     where provider = $1
+       and (account_id = $2 or $2 is null)
+     order by connection_id";
+
+const INSERT: &str = "
+    insert into connections (connection_id, tenant_id, token_set_id, provider, account_id, account_name)
+    values ($1, $2, $3, $4, $5, $6)";
+
+const NEEDS_AUTHORISATION: &str = "
+    update connections
+       set status = 'NEEDS_AUTHORISATION', updated_at = now()
+     where connection_id = $1
+       and status = 'HEALTHY'";
+
+const IS_HEALTHY: &str = "select status = 'HEALTHY' as healthy from connections where connection_id = $1";
+
+/// A tenant's link to one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Names the connection.
+    pub connection_id: ConnectionId,
+    /// The tokens that open it.
+    pub token_set_id: TokenSetId,
+    /// The provider's id of the account.
+    pub account_id: String,
+    /// False once the provider has said that someone must authorise it again.
+    pub healthy: bool,
+}
+
+/// What is needed to make a connection.
+pub struct NewConnection<'a> {
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The tokens that open it.
+    pub token_set_id: TokenSetId,
+    /// Where the account is.
+    pub provider: Provider,
+    /// The provider's id of the account.
+    pub account_id: &'a str,
+    /// What its owner calls it.
+    pub account_name: &'a str,
+}
+
+/// The tenant's connections to `provider`, oldest first; only the one to `account_id` if that is given.
+pub async fn list(
+    tx: &TenantTx<'_>,
+    provider: Provider,
+    account_id: Option<&str>,
+) -> Result<Vec<Connection>, StoreError> {
+    let rows =
+        tx.inner.query_typed(LIST, &[(&provider.as_str(), Type::TEXT), (&account_id, Type::TEXT)]).await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Makes a connection.
+pub async fn insert(tx: &TenantTx<'_>, new: &NewConnection<'_>) -> Result<ConnectionId, StoreError> {
+    let connection_id = ConnectionId::new();
+    tx.inner
+        .execute_typed(
+            INSERT,
+            &[
+                (&connection_id.0, Type::UUID),
+                (&new.tenant_id.0, Type::UUID),
+                (&new.token_set_id.0, Type::UUID),
+                (&new.provider.as_str(), Type::TEXT),
+                (&new.account_id, Type::TEXT),
+                (&new.account_name, Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(connection_id)
+}
+
+/// Records that the provider no longer accepts this connection's authorisation.
+pub async fn needs_authorisation(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<(), StoreError> {
+    tx.inner.execute_typed(NEEDS_AUTHORISATION, &[(&connection_id.0, Type::UUID)]).await?;
+    Ok(())
+}
+
+/// Whether the connection may be used as far as we know; false also when it is gone.
+pub async fn is_healthy(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<bool, StoreError> {
+    let rows = tx.inner.query_typed(IS_HEALTHY, &[(&connection_id.0, Type::UUID)]).await?;
+    Ok(rows.first().map(|row| row.try_get("healthy")).transpose()?.unwrap_or(false))
+}
+
+fn from_row(row: &Row) -> Result<Connection, StoreError> {
+    Ok(Connection {
+        connection_id: ConnectionId(row.try_get("connection_id")?),
+        token_set_id: TokenSetId(row.try_get("token_set_id")?),
+        account_id: row.try_get("account_id")?,
+        healthy: row.try_get::<_, &str>("status")? == "HEALTHY",
+    })
+}

@@ -1,0 +1,351 @@
+//! Deliveries with their events, and the jobs that those start: filed together or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use zixly_domain::{
+    ConnectionId, Delivery, DeliveryId, Event, EventId, JobId, JobRequest, Provider, TenantId, jobs_for,
+};
+
+use crate::{Session, StoreError, TenantTx};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("deliveries::FIND_CONNECTIONS", FIND_CONNECTIONS),
+    ("deliveries::FILE_EVENTS", FILE_EVENTS),
+    ("deliveries::LIST_UNHEARD", LIST_UNHEARD),
+    ("deliveries::INSERT", INSERT),
+];
+
+const FIND_CONNECTIONS: &str = "select account_id, tenant_id, connection_id from find_connections($1, $2)";
+
+/// Events, their jobs and the jobs' doorbells in one statement. What is known already starts nothing.
+const FILE_EVENTS: &str = include_str!("file_events.sql");
+
+/// Jobs of repeated events that no worker has heard of: the doorbell was lost, and the repetition rings it again.
+const LIST_UNHEARD: &str = "
+    select o.job_id
+      from unnest($2::text[]) as repeated (dedupe_key)
+      join events e on e.provider = $1 and e.dedupe_key = sha256(convert_to(repeated.dedupe_key, 'UTF8'))
+      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.event_id = e.event_id
+      join outbox o on o.tenant_id = j.tenant_id and o.job_id = j.job_id
+     where o.ring_at <= now()";
+
+const INSERT: &str = "
+    insert into deliveries (delivery_id, tenant_id, provider, received_at, headers, body, outcome, note,
+                            event_count, new_event_count)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    on conflict do nothing";
+
+/// A verified POST, as it came and as it was understood.
+pub struct Received<'a> {
+    /// Its id, given at the door; filing the same id again changes nothing.
+    pub delivery_id: DeliveryId,
+    /// The sender.
+    pub provider: Provider,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The headers worth keeping, as a JSON object.
+    pub headers: &'a Value,
+    /// The bytes that were signed.
+    pub body: &'a [u8],
+    /// What they mean, or why they cannot be read.
+    pub content: Result<&'a Delivery, &'a str>,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filed {
+    /// In one word.
+    pub outcome: Outcome,
+    /// The jobs whose doorbell has to be rung now.
+    pub jobs: Vec<(TenantId, JobId)>,
+    /// How many events were new.
+    pub new_event_count: usize,
+}
+
+/// What became of a delivery, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// At least one event was new.
+    Accepted,
+    /// Every event was known already.
+    Duplicate,
+    /// No event was for a connected account and a workflow.
+    Unmatched,
+    /// Correctly signed, but not readable.
+    Malformed,
+    /// A handshake or heartbeat without events.
+    Empty,
+}
+
+impl Outcome {
+    /// The spelling in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "ACCEPTED",
+            Self::Duplicate => "DUPLICATE",
+            Self::Unmatched => "UNMATCHED",
+            Self::Malformed => "MALFORMED",
+            Self::Empty => "EMPTY",
+        }
+    }
+}
+
+/// Files a delivery: one transaction for its bytes, the events of every tenant in it, their jobs and doorbells.
+pub async fn file(session: &mut Session<'_>, received: &Received<'_>) -> Result<Filed, StoreError> {
+    let routed = match received.content {
+        Ok(delivery) => route(session, delivery).await?,
+        Err(_) => Routed::default(),
+    };
+    let tx = session.begin_unbound().await?;
+    let mut filed = Filed { outcome: Outcome::Empty, jobs: Vec::new(), new_event_count: 0 };
+    for (tenant_id, events) in &routed.by_tenant {
+        tx.bind(*tenant_id).await?;
+        file_events(&tx, received, *tenant_id, events, &mut filed).await?;
+    }
+    filed.outcome = outcome(received, &routed, filed.new_event_count);
+    insert(&tx, received, &routed, &filed).await?;
+    tx.commit().await?;
+    Ok(filed)
+}
+
+/// Which tenant each event is for.
+#[derive(Default)]
+struct Routed<'a> {
+    by_tenant: BTreeMap<TenantId, Vec<RoutedEvent<'a>>>,
+    /// Accounts that nobody has connected.
+    unknown_accounts: BTreeSet<&'a str>,
+    /// What no workflow is about.
+    unhandled: BTreeSet<String>,
+    handled_count: usize,
+}
+
+struct RoutedEvent<'a> {
+    event_id: EventId,
+    connection_id: ConnectionId,
+    event: &'a Event,
+    jobs: Vec<JobRequest>,
+    unhandled: Option<String>,
+}
+
+async fn route<'a>(session: &mut Session<'_>, delivery: &'a Delivery) -> Result<Routed<'a>, StoreError> {
+    let mut routed = Routed::default();
+    let accounts: BTreeSet<&str> = delivery.events.iter().map(|event| event.account_id.as_str()).collect();
+    if accounts.is_empty() {
+        return Ok(routed);
+    }
+    let accounts: Vec<String> = accounts.into_iter().map(without_nul).collect();
+    let rows = session
+        .client()
+        .query_typed(
+            FIND_CONNECTIONS,
+            &[(&delivery.provider.as_str(), Type::TEXT), (&accounts, Type::TEXT_ARRAY)],
+        )
+        .await?;
+    let mut connections: BTreeMap<String, Vec<(TenantId, ConnectionId)>> = BTreeMap::new();
+    for row in &rows {
+        connections
+            .entry(row.try_get("account_id")?)
+            .or_default()
+            .push((TenantId(row.try_get("tenant_id")?), ConnectionId(row.try_get("connection_id")?)));
+    }
+    for event in &delivery.events {
+        let Some(targets) = connections.get(&event.account_id) else {
+            routed.unknown_accounts.insert(&event.account_id);
+            continue;
+        };
+        for (tenant_id, connection_id) in targets {
+            let routed_event = routed_event(event, *connection_id);
+            routed.handled_count += usize::from(routed_event.unhandled.is_none());
+            routed.unhandled.extend(routed_event.unhandled.clone());
+            routed.by_tenant.entry(*tenant_id).or_default().push(routed_event);
+        }
+    }
+    Ok(routed)
+}
+
+fn routed_event(event: &Event, connection_id: ConnectionId) -> RoutedEvent<'_> {
+    let jobs = jobs_for(event);
+    let unhandled = jobs.is_empty().then(|| {
+        let provider = event.provider.name();
+        format!(
+            "No workflow is about {provider} {} {}.",
+            without_nul(&event.category),
+            without_nul(&event.action)
+        )
+    });
+    RoutedEvent { event_id: EventId::new(), connection_id, event, jobs, unhandled }
+}
+
+async fn file_events(
+    tx: &TenantTx<'_>,
+    received: &Received<'_>,
+    tenant_id: TenantId,
+    events: &[RoutedEvent<'_>],
+    filed: &mut Filed,
+) -> Result<(), StoreError> {
+    let jobs: Vec<(JobId, EventId, &JobRequest)> = events
+        .iter()
+        .flat_map(|routed| routed.jobs.iter().map(|job| (JobId::new(), routed.event_id, job)))
+        .collect();
+    let text = |of: fn(&Event) -> &str| -> Vec<String> {
+        events.iter().map(|routed| without_nul(of(routed.event))).collect()
+    };
+    let event_ids: Vec<Uuid> = events.iter().map(|routed| routed.event_id.0).collect();
+    let connection_ids: Vec<Uuid> = events.iter().map(|routed| routed.connection_id.0).collect();
+    let occurred_at: Vec<Option<Timestamp>> = events.iter().map(|routed| routed.event.occurred_at).collect();
+    let payloads: Vec<Value> = events.iter().map(|routed| value_without_nul(&routed.event.payload)).collect();
+    let unhandled: Vec<Option<&str>> = events.iter().map(|routed| routed.unhandled.as_deref()).collect();
+    let dedupe_keys = text(|event| &event.dedupe_key);
+    let job_ids: Vec<Uuid> = jobs.iter().map(|(job_id, ..)| job_id.0).collect();
+    let job_event_ids: Vec<Uuid> = jobs.iter().map(|(_, event_id, _)| event_id.0).collect();
+    let job_types: Vec<&str> = jobs.iter().map(|(.., job)| job.workflow.as_str()).collect();
+    let versions: Vec<i16> =
+        jobs.iter().map(|(.., job)| job.workflow.current_version().cast_signed()).collect();
+    let parameters: Vec<Value> = jobs.iter().map(|(.., job)| value_without_nul(&job.parameters)).collect();
+
+    let rows = tx
+        .inner
+        .query_typed(
+            FILE_EVENTS,
+            &[
+                (&tenant_id.0, Type::UUID),
+                (&received.delivery_id.0, Type::UUID),
+                (&received.provider.as_str(), Type::TEXT),
+                (&received.received_at, Type::TIMESTAMPTZ),
+                (&event_ids, Type::UUID_ARRAY),
+                (&connection_ids, Type::UUID_ARRAY),
+                (&text(|event| &event.account_id), Type::TEXT_ARRAY),
+                (&text(|event| &event.category), Type::TEXT_ARRAY),
+                (&text(|event| &event.action), Type::TEXT_ARRAY),
+                (&text(|event| &event.resource_id), Type::TEXT_ARRAY),
+                (&occurred_at, Type::TIMESTAMPTZ_ARRAY),
+                (&dedupe_keys, Type::TEXT_ARRAY),
+                (&payloads, Type::JSONB_ARRAY),
+                (&unhandled, Type::TEXT_ARRAY),
+                (&job_ids, Type::UUID_ARRAY),
+                (&job_event_ids, Type::UUID_ARRAY),
+                (&job_types, Type::TEXT_ARRAY),
+                (&versions, Type::INT2_ARRAY),
+                (&parameters, Type::JSONB_ARRAY),
+            ],
+        )
+        .await?;
+    let row = rows.first().expect("an aggregate has one row");
+    let new_events: i64 = row.try_get("new_event_count")?;
+    let new_events = usize::try_from(new_events).unwrap_or_default();
+    filed.new_event_count += new_events;
+    let mut to_ring: Vec<Uuid> = row.try_get("job_ids")?;
+    if new_events < events.len() {
+        to_ring.extend(unheard(tx, received.provider, &dedupe_keys).await?.into_iter());
+        to_ring.sort_unstable();
+        to_ring.dedup();
+    }
+    filed.jobs.extend(to_ring.into_iter().map(|job_id| (tenant_id, JobId(job_id))));
+    Ok(())
+}
+
+async fn unheard(tx: &TenantTx<'_>, provider: Provider, keys: &[String]) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(LIST_UNHEARD, &[(&provider.as_str(), Type::TEXT), (&keys, Type::TEXT_ARRAY)])
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get("job_id")?)).collect()
+}
+
+async fn insert(
+    tx: &TenantTx<'_>,
+    received: &Received<'_>,
+    routed: &Routed<'_>,
+    filed: &Filed,
+) -> Result<(), StoreError> {
+    let tenant_id = sole_tenant(received, routed);
+    if let Some(tenant_id) = tenant_id {
+        tx.bind(tenant_id).await?;
+    }
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let event_count =
+        count(received.content.map_or(0, |delivery| delivery.events.len()).max(filed.new_event_count));
+    tx.inner
+        .execute_typed(
+            INSERT,
+            &[
+                (&received.delivery_id.0, Type::UUID),
+                (&tenant_id.map(|tenant_id| tenant_id.0), Type::UUID),
+                (&received.provider.as_str(), Type::TEXT),
+                (&received.received_at, Type::TIMESTAMPTZ),
+                (&received.headers, Type::JSONB),
+                (&received.body, Type::BYTEA),
+                (&filed.outcome.as_str(), Type::TEXT),
+                (&note(received, routed), Type::TEXT),
+                (&event_count, Type::INT4),
+                (&count(filed.new_event_count), Type::INT4),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The tenant that may see the raw bytes: none if anybody else is spoken of in them.
+fn sole_tenant(received: &Received<'_>, routed: &Routed<'_>) -> Option<TenantId> {
+    let all_read = received.content.is_ok_and(|delivery| delivery.unreadable.is_empty());
+    let mut tenants = routed.by_tenant.keys();
+    match (tenants.next(), tenants.next()) {
+        (Some(tenant_id), None) if all_read && routed.unknown_accounts.is_empty() => Some(*tenant_id),
+        _ => None,
+    }
+}
+
+fn outcome(received: &Received<'_>, routed: &Routed<'_>, new_event_count: usize) -> Outcome {
+    match received.content {
+        Err(_) => Outcome::Malformed,
+        Ok(delivery) if delivery.events.is_empty() && delivery.unreadable.is_empty() => Outcome::Empty,
+        Ok(delivery) if delivery.events.is_empty() => Outcome::Malformed,
+        Ok(_) if routed.handled_count == 0 => Outcome::Unmatched,
+        Ok(_) if new_event_count == 0 => Outcome::Duplicate,
+        Ok(_) => Outcome::Accepted,
+    }
+}
+
+/// Why nothing, or not everything, was to be done.
+fn note(received: &Received<'_>, routed: &Routed<'_>) -> Option<String> {
+    let mut sentences = Vec::new();
+    match received.content {
+        Err(reason) => sentences.push(format!("The body is correctly signed, but cannot be read: {reason}.")),
+        Ok(delivery) => {
+            sentences.extend(
+                delivery
+                    .unreadable
+                    .iter()
+                    .map(|event| format!("Event {} {}.", event.index + 1, event.reason)),
+            );
+        }
+    }
+    let provider = received.provider.name();
+    sentences.extend(routed.unknown_accounts.iter().map(|account| {
+        format!("No tenant has connected {provider} account {account}, so its events start nothing.")
+    }));
+    sentences.extend(routed.unhandled.iter().cloned());
+    // A POST has up to a hundred events; a note is read by a person.
+    sentences.truncate(10);
+    (!sentences.is_empty()).then(|| without_nul(&sentences.join(" ")))
+}
+
+/// PostgreSQL stores no NUL in text or jsonb. The raw body keeps it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn value_without_nul(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_nul(text)),
+        Value::Array(items) => items.iter().map(value_without_nul).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (without_nul(name), value_without_nul(value))).collect()
+        }
+        other => other.clone(),
+    }
+}

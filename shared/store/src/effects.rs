@@ -1,0 +1,166 @@
+//! Effects: writes in somebody else's system, each with a row before it and an id after it.
+
+use serde_json::Value;
+use tokio_postgres::types::Type;
+use zixly_domain::{ConnectionId, EffectId, EffectStatus, JobId, Provider};
+
+use crate::{
+    StoreError, TenantTx,
+    jobs::{self, Claim},
+};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("effects::INSERT", INSERT),
+    ("effects::LOCK", LOCK),
+    ("effects::TAKE_OVER", TAKE_OVER),
+    ("effects::DONE", DONE),
+    ("effects::REFUSED", REFUSED),
+];
+
+const INSERT: &str = "
+    insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, action, request,
+                         status)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'INTENDED')
+    on conflict on constraint effects_once do nothing";
+
+const LOCK: &str = "
+    select e.effect_id, e.job_id, e.status, e.provider_record_id,
+           j.status = 'RUNNING' and j.lease_expires_at >= now() as holder_is_running
+      from effects e
+      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
+     where e.effect_key = $1
+       for update of e";
+
+const TAKE_OVER: &str = "
+    update effects
+       set job_id = $2, step = $3, status = 'INTENDED', settled_at = null, intended_at = now()
+     where effect_id = $1";
+
+/// By whoever knows, whatever has become of the lease: it is a fact about the provider's system.
+const DONE: &str = "
+    update effects
+       set status = 'DONE', provider_record_id = $2, settled_by = $3, settled_at = now()
+     where effect_id = $1 and status = 'INTENDED'";
+
+const REFUSED: &str = "
+    update effects
+       set status = 'REFUSED', settled_at = now()
+     where effect_id = $1 and status = 'INTENDED'";
+
+/// A write that a step is about to make.
+pub struct NewEffect<'a> {
+    /// The same for every attempt at the same write, whichever job makes it.
+    pub effect_key: &'a str,
+    /// The step that makes it.
+    pub step: &'a str,
+    /// Where.
+    pub connection_id: ConnectionId,
+    /// At whom.
+    pub provider: Provider,
+    /// For a person: `PATCH contact 100451`.
+    pub action: &'a str,
+    /// What is written.
+    pub request: &'a Value,
+}
+
+/// What a step has to do about a write that it intends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// Write: nobody has tried it.
+    Write(EffectId),
+    /// Look whether it is there, and write if it is not: someone tried, and what came of it is not known.
+    LookFirst(EffectId),
+    /// Nothing: it is done, and this is the provider's record.
+    Done {
+        /// The provider's id of the record.
+        provider_record_id: String,
+        /// The job that made it.
+        by: JobId,
+    },
+    /// Wait: that job is at it right now.
+    HeldBy(JobId),
+}
+
+/// How it is known that a write was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettledBy {
+    /// The provider answered it.
+    Answer,
+    /// We looked, and it was there.
+    Look,
+}
+
+/// States the intent to write, before writing. The transaction must be committed before the write is made.
+pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
+    jobs::hold(tx, claim).await?;
+    let effect_id = EffectId::new();
+    let inserted = tx
+        .inner
+        .execute_typed(
+            INSERT,
+            &[
+                (&claim.tenant_id.0, Type::UUID),
+                (&effect_id.0, Type::UUID),
+                (&new.effect_key, Type::TEXT),
+                (&claim.job_id.0, Type::UUID),
+                (&new.step, Type::TEXT),
+                (&new.connection_id.0, Type::UUID),
+                (&new.provider.as_str(), Type::TEXT),
+                (&new.action, Type::TEXT),
+                (new.request, Type::JSONB),
+            ],
+        )
+        .await?;
+    if inserted == 1 { Ok(Intent::Write(effect_id)) } else { join(tx, claim, new).await }
+}
+
+/// Decides what to do about a write that has been intended before.
+async fn join(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
+    let rows = tx.inner.query_typed(LOCK, &[(&new.effect_key, Type::TEXT)]).await?;
+    let row = rows.first().expect("an effect's row is never removed");
+    let effect_id = EffectId(row.try_get("effect_id")?);
+    let holder = JobId(row.try_get("job_id")?);
+    let intent = match row.try_get::<_, &str>("status")?.parse()? {
+        EffectStatus::Done => {
+            return Ok(Intent::Done { provider_record_id: row.try_get("provider_record_id")?, by: holder });
+        }
+        EffectStatus::Intended if holder != claim.job_id && row.try_get("holder_is_running")? => {
+            return Ok(Intent::HeldBy(holder));
+        }
+        EffectStatus::Intended => Intent::LookFirst(effect_id),
+        EffectStatus::Refused => Intent::Write(effect_id),
+    };
+    tx.inner
+        .execute_typed(
+            TAKE_OVER,
+            &[(&effect_id.0, Type::UUID), (&claim.job_id.0, Type::UUID), (&new.step, Type::TEXT)],
+        )
+        .await?;
+    Ok(intent)
+}
+
+/// Records that the write was made, with the provider's id of the record.
+pub async fn done(
+    tx: &TenantTx<'_>,
+    effect_id: EffectId,
+    provider_record_id: &str,
+    settled_by: SettledBy,
+) -> Result<(), StoreError> {
+    let settled_by = match settled_by {
+        SettledBy::Answer => "answer",
+        SettledBy::Look => "look",
+    };
+    tx.inner
+        .execute_typed(
+            DONE,
+            &[(&effect_id.0, Type::UUID), (&provider_record_id, Type::TEXT), (&settled_by, Type::TEXT)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Records that the provider refused the write, so that it is known not to have been made.
+pub async fn refused(tx: &TenantTx<'_>, effect_id: EffectId) -> Result<(), StoreError> {
+    tx.inner.execute_typed(REFUSED, &[(&effect_id.0, Type::UUID)]).await?;
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! Jobs: claimed under a fenced lease, and written only by the worker that holds the latest claim.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::{Row, types::Type};
+use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
+
+use crate::{StoreError, TenantTx};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("jobs::CLAIM", CLAIM),
+    ("jobs::FIND", FIND),
+    ("jobs::HOLD", HOLD),
+    ("jobs::NAME", NAME),
+    ("jobs::WAIT", WAIT),
+    ("jobs::COMPLETE", COMPLETE),
+    ("jobs::FAIL", FAIL),
+];
+
+/// Takes a job that is due, or whose worker's lease has run out, and removes its doorbell: it has been heard.
+const CLAIM: &str = "
+    with claimed as (
+        update pipeline_jobs
+           set status = 'RUNNING',
+               fence = fence + 1,
+               lease_expires_at = now() + $2 * interval '1 millisecond',
+               started_at = coalesce(started_at, now()),
+               waiting_reason = null,
+               due_at = null
+         where job_id = $1
+           and (status = 'QUEUED' and (waiting_reason is null or due_at <= now())
+                or status = 'RUNNING' and lease_expires_at < now())
+        returning job_id, job_type, workflow_version, parameters, fence, created_at, started_at
+    ), heard as (
+        delete from outbox where job_id in (select job_id from claimed)
+    )
+    select job_type, workflow_version, parameters, fence, created_at, started_at from claimed";
+
+const FIND: &str = "
+    select job_id, job_type, status, about, result, error_message, waiting_reason, due_at, lease_expires_at,
+           created_at, started_at, completed_at
+      from pipeline_jobs
+     where job_id = $1";
+
+const HOLD: &str = "
+    select job_id
+      from pipeline_jobs
+     where job_id = $1 and fence = $2 and status = 'RUNNING'
+       for no key update";
+
+const NAME: &str =
+    "update pipeline_jobs set about = $3 where job_id = $1 and fence = $2 and status = 'RUNNING'";
+
+/// Also hangs the doorbell up again, to be rung when the wait is over. Without a due time someone else rings it.
+const WAIT: &str = "
+    with waiting as (
+        update pipeline_jobs
+           set status = 'QUEUED', waiting_reason = $3, due_at = $4, lease_expires_at = null
+         where job_id = $1 and fence = $2 and status = 'RUNNING'
+        returning tenant_id, job_id, due_at
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id, ring_at)
+        select tenant_id, job_id, due_at from waiting where due_at is not null
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select job_id from waiting";
+
+const COMPLETE: &str = "
+    update pipeline_jobs
+       set status = 'COMPLETED', result = $3, metrics = $4, completed_at = now(), lease_expires_at = null
+     where job_id = $1 and fence = $2 and status = 'RUNNING'";
+
+const FAIL: &str = "
+    update pipeline_jobs
+       set status = 'FAILED', error_message = $3, metrics = $4, completed_at = now(), lease_expires_at = null
+     where job_id = $1 and fence = $2 and status = 'RUNNING'";
+
+/// The right to run a job, for as long as its lease lasts. A worker that is paused beyond that may still be
+/// calling a provider when the next one starts: that is what an effect's intent row is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// Whose job.
+    pub tenant_id: TenantId,
+    /// Which job.
+    pub job_id: JobId,
+    /// The number of this claim; a later claim makes it void.
+    pub fence: i64,
+    /// The workflow's name.
+    pub job_type: String,
+    /// The version that the job began on.
+    pub workflow_version: i16,
+    /// What to run it on.
+    pub parameters: Value,
+    /// When the job was made.
+    pub created_at: Timestamp,
+    /// When a worker first claimed it.
+    pub started_at: Timestamp,
+}
+
+/// What a worker found when it tried to claim a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claimed {
+    /// It is ours to run.
+    Ours(Box<Claim>),
+    /// Another worker holds it, at most until then.
+    Held(Timestamp),
+    /// It waits until then; without a time, until someone rings.
+    NotDue(Option<Timestamp>),
+    /// It has ended.
+    Ended(JobStatus),
+    /// The tenant has no such job.
+    Unknown,
+}
+
+/// A job as its owner may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Names it.
+    pub job_id: JobId,
+    /// The workflow's name.
+    pub job_type: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// What it is about: `INV-0006`.
+    pub about: Option<String>,
+    /// What came out.
+    pub result: Option<Value>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// Why it is not running now.
+    pub waiting_reason: Option<WaitingReason>,
+    /// Until when it waits.
+    pub due_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When a worker first claimed it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    lease_expires_at: Option<Timestamp>,
+}
+
+/// Tries to claim the transaction's tenant's job for `lease`.
+pub async fn claim(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    job_id: JobId,
+    lease: Duration,
+) -> Result<Claimed, StoreError> {
+    let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX) as f64;
+    let rows = tx.inner.query_typed(CLAIM, &[(&job_id.0, Type::UUID), (&lease_ms, Type::FLOAT8)]).await?;
+    if let Some(row) = rows.first() {
+        return Ok(Claimed::Ours(Box::new(claim_from_row(row, tenant_id, job_id)?)));
+    }
+    let Some(job) = find(tx, job_id).await? else { return Ok(Claimed::Unknown) };
+    Ok(match (job.status, job.lease_expires_at) {
+        (JobStatus::Running, Some(until)) => Claimed::Held(until),
+        (status, _) if status.is_final() => Claimed::Ended(status),
+        _ => Claimed::NotDue(job.due_at),
+    })
+}
+
+/// The transaction's tenant's job, if it has one of this id.
+pub async fn find(tx: &TenantTx<'_>, job_id: JobId) -> Result<Option<Job>, StoreError> {
+    let rows = tx.inner.query_typed(FIND, &[(&job_id.0, Type::UUID)]).await?;
+    rows.first().map(job_from_row).transpose()
+}
+
+/// Makes sure that the claim is still the latest, and keeps it so until the transaction ends.
+pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<(), StoreError> {
+    let rows =
+        tx.inner.query_typed(HOLD, &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8)]).await?;
+    held(claim, rows.len() as u64)
+}
+
+/// Says what the job is about, in the words of its owner.
+pub async fn name(tx: &TenantTx<'_>, claim: &Claim, about: &str) -> Result<(), StoreError> {
+    let changed = tx
+        .inner
+        .execute_typed(
+            NAME,
+            &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8), (&about, Type::TEXT)],
+        )
+        .await?;
+    held(claim, changed)
+}
+
+/// Gives the job back until `due_at`, or until someone rings if that is none.
+pub async fn wait(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    reason: WaitingReason,
+    due_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(
+            WAIT,
+            &[
+                (&claim.job_id.0, Type::UUID),
+                (&claim.fence, Type::INT8),
+                (&reason.as_str(), Type::TEXT),
+                (&due_at, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    held(claim, rows.len() as u64)
+}
+
+/// Ends the job well.
+pub async fn complete(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    result: &Value,
+    metrics: &Value,
+) -> Result<(), StoreError> {
+    let changed = tx
+        .inner
+        .execute_typed(
+            COMPLETE,
+            &[
+                (&claim.job_id.0, Type::UUID),
+                (&claim.fence, Type::INT8),
+                (result, Type::JSONB),
+                (metrics, Type::JSONB),
+            ],
+        )
+        .await?;
+    held(claim, changed)
+}
+
+/// Ends the job badly; `reason` is for its owner.
+pub async fn fail(tx: &TenantTx<'_>, claim: &Claim, reason: &str, metrics: &Value) -> Result<(), StoreError> {
+    let changed = tx
+        .inner
+        .execute_typed(
+            FAIL,
+            &[
+                (&claim.job_id.0, Type::UUID),
+                (&claim.fence, Type::INT8),
+                (&reason, Type::TEXT),
+                (metrics, Type::JSONB),
+            ],
+        )
+        .await?;
+    held(claim, changed)
+}
+
+fn held(claim: &Claim, rows: u64) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::LeaseLost(claim.job_id)) }
+}
+
+fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim, StoreError> {
+    Ok(Claim {
+        tenant_id,
+        job_id,
+        fence: row.try_get("fence")?,
+        job_type: row.try_get("job_type")?,
+        workflow_version: row.try_get("workflow_version")?,
+        parameters: row.try_get("parameters")?,
+        created_at: row.try_get("created_at")?,
+        started_at: row.try_get("started_at")?,
+    })
+}
+
+fn job_from_row(row: &Row) -> Result<Job, StoreError> {
+    Ok(Job {
+        job_id: JobId(row.try_get("job_id")?),
+        job_type: row.try_get("job_type")?,
+        status: row.try_get::<_, &str>("status")?.parse()?,
+        about: row.try_get("about")?,
+        result: row.try_get("result")?,
+        error_message: row.try_get("error_message")?,
+        waiting_reason: row.try_get::<_, Option<&str>>("waiting_reason")?.map(str::parse).transpose()?,
+        due_at: row.try_get("due_at")?,
+        created_at: row.try_get("created_at")?,
+        started_at: row.try_get("started_at")?,
+        completed_at: row.try_get("completed_at")?,
+        lease_expires_at: row.try_get("lease_expires_at")?,
+    })
+}

@@ -1,0 +1,40 @@
+//! Everything that stands in PostgreSQL: one module per aggregate, each with its SQL on top.
+//!
+//! Tenant data is reached only through a [`TenantTx`], a transaction that row-level security holds to one tenant.
+//! Nothing is prepared and no setting outlives its transaction, so a transaction pooler may stand in between.
+//!
+//! **Invariant:** no network call but to PostgreSQL, no secret in any row, and no rule about what a job does.
+
+pub mod api_keys;
+pub mod connections;
+pub mod deliveries;
+pub mod effects;
+mod error;
+pub mod jobs;
+pub mod migrations;
+pub mod related_records;
+pub mod steps;
+mod store;
+pub mod tenants;
+pub mod token_sets;
+
+pub use error::StoreError;
+pub use store::{Session, Store, TenantTx};
+
+/// Every statement of the crate with its name, so that a test can try each one on the migrated schema.
+pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    [
+        api_keys::STATEMENTS,
+        connections::STATEMENTS,
+        deliveries::STATEMENTS,
+        effects::STATEMENTS,
+        jobs::STATEMENTS,
+        related_records::STATEMENTS,
+        steps::STATEMENTS,
+        store::STATEMENTS,
+        tenants::STATEMENTS,
+        token_sets::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,117 @@
+//! Steps: what a job has done so far. A step that is done keeps its output for ever.
+
+use serde_json::Value;
+use tokio_postgres::types::Type;
+
+use crate::{
+    StoreError, TenantTx,
+    jobs::{self, Claim},
+    related_records::{self, RelatedRecord},
+};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("steps::LIST_DONE", LIST_DONE),
+    ("steps::BEGIN", BEGIN),
+    ("steps::DONE", DONE),
+    ("steps::FAILED", FAILED),
+    ("steps::WAITING", WAITING),
+];
+
+const LIST_DONE: &str =
+    "select name, output from steps where job_id = $1 and status = 'DONE' order by position";
+
+const BEGIN: &str = "
+    insert into steps (tenant_id, job_id, name, position, status, attempts)
+    values ($1, $2, $3, $4, 'RUNNING', 1)
+    on conflict (tenant_id, job_id, name) do update
+       set status = 'RUNNING', attempts = steps.attempts + 1, finished_at = null
+     where steps.status <> 'DONE'
+    returning attempts, failures";
+
+const DONE: &str = "
+    update steps
+       set status = 'DONE', output = $3, error = null, finished_at = now()
+     where job_id = $1 and name = $2 and status = 'RUNNING'";
+
+const FAILED: &str = "
+    update steps
+       set status = 'FAILED', failures = failures + 1, error = $3, finished_at = now()
+     where job_id = $1 and name = $2 and status = 'RUNNING'";
+
+const WAITING: &str = "
+    update steps
+       set status = 'WAITING', attempts = attempts - 1
+     where job_id = $1 and name = $2 and status = 'RUNNING'";
+
+/// How often a step has been tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts {
+    /// Attempts begun, this one included; waits do not count.
+    pub begun: u16,
+    /// Attempts that ended in a recorded failure.
+    pub failed: u16,
+}
+
+/// The outputs of the job's done steps, by name, in order.
+pub async fn list_done(tx: &TenantTx<'_>, claim: &Claim) -> Result<Vec<(String, Value)>, StoreError> {
+    let rows = tx.inner.query_typed(LIST_DONE, &[(&claim.job_id.0, Type::UUID)]).await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("output")?))).collect()
+}
+
+/// Begins an attempt at the step that stands at `position`, from 1.
+pub async fn begin(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    name: &str,
+    position: u16,
+) -> Result<Attempts, StoreError> {
+    jobs::hold(tx, claim).await?;
+    let rows = tx
+        .inner
+        .query_typed(
+            BEGIN,
+            &[
+                (&claim.tenant_id.0, Type::UUID),
+                (&claim.job_id.0, Type::UUID),
+                (&name, Type::TEXT),
+                (&position.cast_signed(), Type::INT2),
+            ],
+        )
+        .await?;
+    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
+    let count = |column| -> Result<u16, StoreError> { Ok(row.try_get::<_, i16>(column)?.cast_unsigned()) };
+    Ok(Attempts { begun: count("attempts")?, failed: count("failures")? })
+}
+
+/// Records the step's output and the external records that it touched.
+pub async fn done(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    name: &str,
+    output: &Value,
+    records: &[RelatedRecord],
+) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    related_records::insert(tx, claim.tenant_id, claim.job_id, records).await?;
+    let changed = tx
+        .inner
+        .execute_typed(DONE, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT), (output, Type::JSONB)])
+        .await?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::LeaseLost(claim.job_id)) }
+}
+
+/// Records that the attempt failed, and why.
+pub async fn failed(tx: &TenantTx<'_>, claim: &Claim, name: &str, error: &str) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    tx.inner
+        .execute_typed(FAILED, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT), (&error, Type::TEXT)])
+        .await?;
+    Ok(())
+}
+
+/// Ends the attempt without counting it, since the step has to wait.
+pub async fn waiting(tx: &TenantTx<'_>, claim: &Claim, name: &str) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    tx.inner.execute_typed(WAITING, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT)]).await?;
+    Ok(())
+}

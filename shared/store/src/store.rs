@@ -1,0 +1,188 @@
+use std::{sync::Arc, time::Duration};
+
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_postgres::{Client, Config, NoTls, Transaction, config::Host, config::SslMode, types::Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use zixly_domain::TenantId;
+
+use crate::StoreError;
+
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[("store::BIND_TENANT", BIND_TENANT), ("store::PING", PING)];
+
+const BIND_TENANT: &str = "
+    select set_config('app.tenant_id', $1, true),
+           set_config('statement_timeout', $2, true)";
+
+const PING: &str = "select 1";
+
+/// How long a statement may take. Longer than any of ours should, shorter than any function's own time.
+const STATEMENT_TIMEOUT_MS: &str = "4000";
+
+/// The database, reached over one connection that is opened when first needed and again when it is lost.
+pub struct Store {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    client: Mutex<Option<Client>>,
+}
+
+impl Store {
+    /// A store at `url` (`postgres://role:password@host:port/database?sslmode=…`). Nothing is connected yet.
+    ///
+    /// Without TLS only for a loopback host or by an explicit `sslmode=disable`; everywhere else the server's
+    /// certificate must be signed by a public authority or by `ca_certificate` (PEM), and no downgrade is taken.
+    pub fn new(url: &SecretString, ca_certificate: Option<&str>) -> Result<Self, StoreError> {
+        let mut config: Config =
+            url.expose_secret().parse().map_err(|_| StoreError::Address("it is not a postgres:// URL"))?;
+        config
+            .connect_timeout(Duration::from_secs(2))
+            .tcp_user_timeout(Duration::from_secs(5))
+            .keepalives_idle(Duration::from_secs(30));
+        let plain = config.get_ssl_mode() == SslMode::Disable || is_loopback(&config);
+        let tls = if plain {
+            config.ssl_mode(SslMode::Disable);
+            None
+        } else {
+            config.ssl_mode(SslMode::Require);
+            Some(MakeRustlsConnect::new(client_config(ca_certificate)?))
+        };
+        Ok(Self { config, tls, client: Mutex::new(None) })
+    }
+
+    /// The connection, for one piece of work at a time.
+    pub async fn session(&self) -> Result<Session<'_>, StoreError> {
+        let mut client = self.client.lock().await;
+        if client.as_ref().is_none_or(Client::is_closed) {
+            *client = Some(self.connect().await?);
+        }
+        Ok(Session { client })
+    }
+
+    async fn connect(&self) -> Result<Client, StoreError> {
+        match &self.tls {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(log_end(connection));
+                Ok(client)
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(log_end(connection));
+                Ok(client)
+            }
+        }
+    }
+}
+
+/// Exclusive use of the store's connection.
+pub struct Session<'a> {
+    client: MutexGuard<'a, Option<Client>>,
+}
+
+impl Session<'_> {
+    /// A transaction that sees and writes one tenant's rows only.
+    pub async fn begin(&mut self, tenant_id: TenantId) -> Result<TenantTx<'_>, StoreError> {
+        let tx = TenantTx { inner: self.client().transaction().await? };
+        tx.bind(tenant_id).await?;
+        Ok(tx)
+    }
+
+    /// A transaction that sees no tenant's rows until it is bound to one; for what concerns several.
+    pub(crate) async fn begin_unbound(&mut self) -> Result<TenantTx<'_>, StoreError> {
+        Ok(TenantTx { inner: self.client().transaction().await? })
+    }
+
+    /// Asks the server for a sign of life.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        self.client().query_typed(PING, &[]).await?;
+        Ok(())
+    }
+
+    /// Closes the connection; for when an answer is overdue and whatever it does must not be waited for.
+    pub fn discard(mut self) {
+        *self.client = None;
+    }
+
+    pub(crate) fn client(&mut self) -> &mut Client {
+        self.client.as_mut().expect("a session is made with a connection")
+    }
+}
+
+/// A transaction held to one tenant by row-level security. Dropped without [`Self::commit`], it is undone.
+pub struct TenantTx<'a> {
+    pub(crate) inner: Transaction<'a>,
+}
+
+impl TenantTx<'_> {
+    /// Makes everything in this transaction durable.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
+    }
+
+    /// Turns the rest of this transaction to `tenant_id`.
+    pub(crate) async fn bind(&self, tenant_id: TenantId) -> Result<(), StoreError> {
+        let tenant_id = tenant_id.to_string();
+        self.inner
+            .query_typed(BIND_TENANT, &[(&tenant_id, Type::TEXT), (&STATEMENT_TIMEOUT_MS, Type::TEXT)])
+            .await?;
+        Ok(())
+    }
+}
+
+fn is_loopback(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
+        Host::Unix(_) => true,
+    })
+}
+
+fn client_config(ca_certificate: Option<&str>) -> Result<ClientConfig, StoreError> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_slice_iter(ca_certificate.unwrap_or_default().as_bytes()) {
+        let certificate =
+            certificate.map_err(|_| StoreError::Address("its CA certificate is not valid PEM"))?;
+        roots
+            .add(certificate)
+            .map_err(|_| StoreError::Address("its CA certificate is not usable as a root"))?;
+    }
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+async fn log_end(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "the database connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str) -> SslMode {
+        Store::new(&SecretString::from(url), None).unwrap().config.get_ssl_mode()
+    }
+
+    #[test]
+    fn a_remote_host_is_never_reached_in_the_clear_by_default() {
+        assert_eq!(mode("postgres://role:pw@db.example.com/zixly"), SslMode::Require);
+        assert_eq!(mode("postgres://role:pw@db.example.com/zixly?sslmode=prefer"), SslMode::Require);
+        assert_eq!(mode("postgres://role:pw@db.example.com/zixly?sslmode=disable"), SslMode::Disable);
+        assert_eq!(mode("postgres://role:pw@127.0.0.1/zixly"), SslMode::Disable);
+    }
+
+    #[test]
+    fn a_wrong_address_does_not_repeat_its_password() {
+        let error =
+            Store::new(&SecretString::from("postgres://role:hunter2@host:port/db"), None).err().unwrap();
+        assert_eq!(error.to_string(), "the database address is wrong: it is not a postgres:// URL");
+    }
+}

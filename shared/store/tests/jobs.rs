@@ -1,0 +1,253 @@
+//! A job is run by one worker at a time, and a worker that lost it can write nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zixly_domain::{JobId, JobStatus, Provider, RecordAction, TenantId, WaitingReason};
+use zixly_store::{
+    Store, StoreError,
+    effects::{self, Intent, NewEffect, SettledBy},
+    jobs::{self, Claim, Claimed},
+    related_records::RelatedRecord,
+    steps,
+};
+use zixly_testkit::{Role, TestDatabase};
+
+const LONG: Duration = Duration::from_secs(60);
+const OVER_AT_ONCE: Duration = Duration::ZERO;
+
+struct Scene {
+    database: TestDatabase,
+    store: Store,
+    tenant_id: TenantId,
+    connection_id: zixly_domain::ConnectionId,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        let tenant_id = database.tenant("demo").await;
+        let (connection_id, _) = database.connect_account(tenant_id, Provider::HubSpot, "portal").await;
+        let store = database.store(Role::Worker);
+        Self { database, store, tenant_id, connection_id }
+    }
+
+    async fn job(&self) -> JobId {
+        let job_id = JobId::new();
+        let insert = format!(
+            "insert into pipeline_jobs (tenant_id, job_id, job_type, workflow_version, parameters)
+             values ('{0}', '{job_id}', 'xero-invoice-to-hubspot', 1, '{{}}');
+             insert into outbox (tenant_id, job_id) values ('{0}', '{job_id}')",
+            self.tenant_id
+        );
+        self.database.superuser().await.batch_execute(&insert).await.unwrap();
+        job_id
+    }
+
+    async fn try_claim(&self, job_id: JobId, lease: Duration) -> Claimed {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let claimed = jobs::claim(&tx, self.tenant_id, job_id, lease).await.unwrap();
+        tx.commit().await.unwrap();
+        claimed
+    }
+
+    async fn claim(&self, job_id: JobId, lease: Duration) -> Box<Claim> {
+        match self.try_claim(job_id, lease).await {
+            Claimed::Ours(claim) => claim,
+            other => panic!("the job could not be claimed: {other:?}"),
+        }
+    }
+
+    async fn intend(&self, claim: &Claim) -> Result<Intent, StoreError> {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let new = NewEffect {
+            effect_key: "the same write",
+            step: "update-contact",
+            connection_id: self.connection_id,
+            provider: Provider::HubSpot,
+            action: "PATCH contact 1",
+            request: &json!({}),
+        };
+        let intent = effects::intend(&tx, claim, &new).await?;
+        tx.commit().await?;
+        Ok(intent)
+    }
+}
+
+#[tokio::test]
+async fn a_claimed_job_is_not_claimed_again_while_its_lease_lasts() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    assert_eq!(scene.claim(job_id, LONG).await.fence, 1);
+    assert!(matches!(scene.try_claim(job_id, LONG).await, Claimed::Held(_)));
+}
+
+#[tokio::test]
+async fn claiming_removes_the_doorbell() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    scene.claim(job_id, LONG).await;
+    assert_eq!(scene.database.count("select count(*) from outbox").await, 0);
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_ran_out_can_write_nothing() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let late = scene.claim(job_id, OVER_AT_ONCE).await;
+    let latest = scene.claim(job_id, LONG).await;
+    assert_eq!((late.fence, latest.fence), (1, 2));
+
+    let mut session = scene.store.session().await.unwrap();
+    macro_rules! refused {
+        ($tx:ident => $call:expr) => {{
+            let $tx = session.begin(scene.tenant_id).await.unwrap();
+            assert!(matches!($call.await, Err(StoreError::LeaseLost(id)) if id == job_id));
+        }};
+    }
+    refused!(tx => steps::begin(&tx, &late, "read-invoice", 1));
+    refused!(tx => steps::done(&tx, &late, "read-invoice", &json!(1), &[]));
+    refused!(tx => steps::failed(&tx, &late, "read-invoice", "no"));
+    refused!(tx => steps::waiting(&tx, &late, "read-invoice"));
+    refused!(tx => jobs::name(&tx, &late, "INV-1"));
+    refused!(tx => jobs::wait(&tx, &late, WaitingReason::Backoff, None));
+    refused!(tx => jobs::complete(&tx, &late, &Value::Null, &Value::Null));
+    refused!(tx => jobs::fail(&tx, &late, "no", &Value::Null));
+    drop(session);
+    assert!(matches!(scene.intend(&late).await, Err(StoreError::LeaseLost(_))));
+    assert!(matches!(scene.intend(&latest).await, Ok(Intent::Write(_))));
+}
+
+#[tokio::test]
+async fn a_waiting_job_is_claimed_when_its_time_has_come() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let claim = scene.claim(job_id, LONG).await;
+    let due_at = jiff::Timestamp::now() + Duration::from_secs(3600);
+    let due_at = jiff::Timestamp::from_microsecond(due_at.as_microsecond()).unwrap();
+
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    jobs::wait(&tx, &claim, WaitingReason::Backoff, Some(due_at)).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+
+    assert_eq!(scene.try_claim(job_id, LONG).await, Claimed::NotDue(Some(due_at)));
+    assert_eq!(scene.database.count("select count(*) from outbox where ring_at > now()").await, 1);
+    let early = "update pipeline_jobs set due_at = now()";
+    scene.database.superuser().await.batch_execute(early).await.unwrap();
+    assert_eq!(scene.claim(job_id, LONG).await.fence, 2);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_a_person_is_not_due_by_itself() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let claim = scene.claim(job_id, LONG).await;
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    jobs::wait(&tx, &claim, WaitingReason::Reauthorisation, None).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(scene.try_claim(job_id, LONG).await, Claimed::NotDue(None));
+}
+
+#[tokio::test]
+async fn an_ended_job_stays_ended() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let claim = scene.claim(job_id, LONG).await;
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    jobs::complete(&tx, &claim, &json!({ "summary": "done" }), &json!({})).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(scene.try_claim(job_id, LONG).await, Claimed::Ended(JobStatus::Completed));
+    assert_eq!(scene.try_claim(JobId::new(), LONG).await, Claimed::Unknown);
+}
+
+#[tokio::test]
+async fn a_done_step_keeps_its_output_and_its_records() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let attempts = steps::begin(&tx, &claim, "read-invoice", 1).await.unwrap();
+    assert_eq!((attempts.begun, attempts.failed), (1, 0));
+    let record = RelatedRecord {
+        system: Provider::Xero,
+        record_type: "invoice",
+        record_id: "inv".into(),
+        action: RecordAction::Read,
+    };
+    steps::done(&tx, &claim, "read-invoice", &json!({ "total": "1.10" }), &[record]).await.unwrap();
+    assert!(steps::begin(&tx, &claim, "read-invoice", 1).await.is_err());
+    tx.commit().await.unwrap();
+
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let done = steps::list_done(&tx, &claim).await.unwrap();
+    assert_eq!(done, [("read-invoice".to_owned(), json!({ "total": "1.10" }))]);
+    assert_eq!(scene.database.count("select count(*) from workflow_related_records").await, 1);
+}
+
+#[tokio::test]
+async fn a_wait_costs_no_attempt_and_a_failure_costs_one() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    for expected in [(1, 0), (1, 0)] {
+        let attempts = steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
+        assert_eq!((attempts.begun, attempts.failed), expected);
+        steps::waiting(&tx, &claim, "find-contact").await.unwrap();
+    }
+    steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
+    steps::failed(&tx, &claim, "find-contact", "HubSpot is down").await.unwrap();
+    let attempts = steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
+    assert_eq!((attempts.begun, attempts.failed), (2, 1));
+}
+
+#[tokio::test]
+async fn an_intended_effect_is_looked_for_before_it_is_written_again() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let first = scene.claim(job_id, OVER_AT_ONCE).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend(&first).await else { panic!("nobody tried it before") };
+    let resumed = scene.claim(job_id, LONG).await;
+    assert_eq!(scene.intend(&resumed).await.unwrap(), Intent::LookFirst(effect_id));
+}
+
+#[tokio::test]
+async fn two_jobs_that_mean_the_same_write_make_it_once() {
+    let scene = Scene::new().await;
+    let (one, two) = (scene.job().await, scene.job().await);
+    let first = scene.claim(one, LONG).await;
+    let second = scene.claim(two, LONG).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend(&first).await else { panic!("nobody tried it before") };
+    assert_eq!(scene.intend(&second).await.unwrap(), Intent::HeldBy(one));
+
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::done(&tx, effect_id, "100451", SettledBy::Answer).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    let done = Intent::Done { provider_record_id: "100451".into(), by: one };
+    assert_eq!(scene.intend(&second).await.unwrap(), done);
+}
+
+#[tokio::test]
+async fn a_refused_effect_may_be_written_later() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend(&claim).await else { panic!("nobody tried it before") };
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::refused(&tx, effect_id).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(scene.intend(&claim).await.unwrap(), Intent::Write(effect_id));
+}

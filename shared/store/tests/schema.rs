@@ -1,0 +1,158 @@
+//! What holds for the schema as a whole, on every PostgreSQL version that the tests are given.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use tokio_postgres::{
+    Client,
+    types::{ToSql, Type},
+};
+use zixly_domain::TenantId;
+use zixly_store::migrations::migrate;
+use zixly_testkit::{Role, TestDatabase};
+
+async fn texts(client: &Client, query: &str) -> Vec<String> {
+    client.query_typed(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn the_schema_is_made_on_every_server_and_made_once() {
+    for database in TestDatabase::create_on_every_server().await {
+        let version = database.text("show server_version").await;
+        let again = migrate(&database.superuser_store(), &[]).await.unwrap();
+        assert!(again.is_empty(), "PostgreSQL {version} applied {again:?} twice");
+    }
+}
+
+#[tokio::test]
+async fn a_migration_edited_after_it_was_applied_is_refused() {
+    let database = TestDatabase::create().await;
+    let edit = "update schema_migrations set checksum = 'other' where name = '0002_tenants'";
+    database.superuser().await.batch_execute(edit).await.unwrap();
+    let error = migrate(&database.superuser_store(), &[]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "migration 0002_tenants was edited after it was applied: add a new migration instead"
+    );
+}
+
+#[tokio::test]
+async fn every_tenant_table_has_forced_row_security_and_a_policy() {
+    for database in TestDatabase::create_on_every_server().await {
+        let open = texts(
+            &database.superuser().await,
+            "select c.relname::text
+               from pg_class c
+               join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+              where c.relnamespace = 'public'::regnamespace
+                and c.relkind in ('r', 'p')
+                and not (c.relrowsecurity and c.relforcerowsecurity
+                         and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'own_rows'))",
+        )
+        .await;
+        assert!(open.is_empty(), "these tables are open to every tenant: {open:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_function_role_can_get_around_row_security() {
+    let database = TestDatabase::create().await;
+    let mighty = texts(
+        &database.superuser().await,
+        "select rolname::text from pg_roles
+          where rolname like 'zixly\\_%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)",
+    )
+    .await;
+    assert!(mighty.is_empty(), "these roles could see every tenant: {mighty:?}");
+}
+
+#[tokio::test]
+async fn a_role_without_a_tenant_sees_nothing() {
+    let database = TestDatabase::create().await;
+    let tenant = database.tenant("demo").await;
+    database.connect_account(tenant, zixly_domain::Provider::Xero, "org").await;
+    let mut config: tokio_postgres::Config = database.url(Role::Worker).parse().unwrap();
+    config.connect_timeout(std::time::Duration::from_secs(5));
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(texts(&client, "select account_id from connections").await, Vec::<String>::new());
+    for statement in ["select * from api_keys", "select * from deliveries", "update tenants set name = 'x'"] {
+        assert!(client.batch_execute(statement).await.is_err(), "{statement} was allowed");
+    }
+}
+
+/// The statements that a function's role may not run, with the reason.
+const SUPERUSER_ONLY: &[&str] =
+    &["tenants::INSERT", "api_keys::INSERT", "connections::INSERT", "token_sets::INSERT"];
+
+/// Runs every statement through PgBouncer in transaction mode, from several clients in turn so that each gets
+/// whichever server connection is free. With NULL for every parameter most match nothing, and some offend against
+/// a constraint; what must not happen is a complaint about a prepared statement or a type.
+#[tokio::test]
+async fn every_statement_works_through_a_transaction_pooler() {
+    let database = TestDatabase::create().await;
+    let direct = database.superuser().await;
+    let mut clients = Vec::new();
+    for role in [Role::Webhook, Role::Worker, Role::Webhook, Role::Worker] {
+        let (client, connection) = database
+            .url(role)
+            .parse::<tokio_postgres::Config>()
+            .unwrap()
+            .connect(tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        clients.push((role, client));
+    }
+    let mut run_somewhere = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        for (name, sql) in zixly_store::statements() {
+            let types: Vec<Type> = direct.prepare(sql).await.unwrap().params().to_vec();
+            for (role, client) in &mut clients {
+                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+                    types.iter().map(|kind| (&Null as &(dyn ToSql + Sync), kind.clone())).collect();
+                let tx = client.transaction().await.unwrap();
+                let bind = format!("select set_config('app.tenant_id', '{}', true)", TenantId::new());
+                tx.query_typed(&bind, &[]).await.unwrap();
+                match tx.query_typed(sql, &parameters).await {
+                    Ok(_) => {
+                        run_somewhere.insert(*name);
+                    }
+                    Err(error) => {
+                        let error = error.as_db_error().expect("the server answers");
+                        // A constraint or a row policy was offended, so the statement ran.
+                        let ran = error.code().code().starts_with("23")
+                            || error.message().contains("row-level security");
+                        if ran {
+                            run_somewhere.insert(*name);
+                        } else if error.code().code() != "42501" {
+                            panic!("{name} as {role:?} failed: {error:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (name, _) in zixly_store::statements() {
+        let expected = !SUPERUSER_ONLY.contains(name);
+        assert_eq!(run_somewhere.contains(name), expected, "{name}: run by a function's role?");
+    }
+}
+
+#[derive(Debug)]
+struct Null;
+
+impl ToSql for Null {
+    fn to_sql(
+        &self,
+        _: &Type,
+        _: &mut tokio_postgres::types::private::BytesMut,
+    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(tokio_postgres::types::IsNull::Yes)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
