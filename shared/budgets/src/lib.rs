@@ -1,0 +1,78 @@
+//! Counters in DynamoDB, shared by every instance of every function.
+//!
+//! **Invariant:** a counter holds a number and nothing of what was counted.
+
+use aws_sdk_dynamodb::{Client, error::BoxError, types::AttributeValue};
+use aws_types::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use zixly_domain::Provider;
+
+/// How long a day's count of refusals is kept.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// DynamoDB did not count.
+#[derive(Debug, thiserror::Error)]
+#[error("the counter table did not answer")]
+pub struct CounterError(#[source] BoxError);
+
+/// The table of counters.
+#[derive(Clone)]
+pub struct Counters {
+    client: Client,
+    table: String,
+}
+
+impl Counters {
+    /// The table called `table`: key `counter_key`, number `count`, time to live `expires_at`.
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self { client: Client::new(config), table }
+    }
+
+    /// Counts a delivery that was refused, by provider, reason and UTC day: all that is kept of it.
+    pub async fn count_refusal(
+        &self,
+        provider: Provider,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), CounterError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("counter_key", AttributeValue::S(refusal_key(provider, reason, now)))
+            .update_expression("ADD #count :one SET #expires_at = :expires_at")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(
+                ":expires_at",
+                AttributeValue::N((now + KEPT_FOR).as_second().to_string()),
+            )
+            .send()
+            .await
+            .map_err(|error| CounterError(error.into()))?;
+        Ok(())
+    }
+
+    /// How many deliveries were refused on the day of `now`.
+    pub async fn refusals(
+        &self,
+        provider: Provider,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<u64, CounterError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("counter_key", AttributeValue::S(refusal_key(provider, reason, now)))
+            .send()
+            .await
+            .map_err(|error| CounterError(error.into()))?;
+        let count = answer.item().and_then(|item| item.get("count")).and_then(|count| count.as_n().ok());
+        Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+}
+
+fn refusal_key(provider: Provider, reason: &str, now: Timestamp) -> String {
+    format!("refused/{provider}/{reason}/{}", now.strftime("%F"))
+}

@@ -1,0 +1,146 @@
+//! The format of our messages. `v` is raised when an older worker could misread a message.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zixly_domain::{DeliveryId, JobId, Provider, TenantId};
+
+const VERSION: u8 = 1;
+
+/// What a worker is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// There may be something to do about this job.
+    Ring {
+        /// Whose job.
+        tenant_id: TenantId,
+        /// Which job.
+        job_id: JobId,
+    },
+    /// This delivery was accepted while PostgreSQL was away: file it.
+    File(CarriedDelivery),
+}
+
+/// A verified delivery on its way through the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CarriedDelivery {
+    /// Its id, given at the door.
+    pub delivery_id: DeliveryId,
+    /// The sender.
+    pub provider: Provider,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The headers worth keeping, as a JSON object.
+    pub headers: Value,
+    /// The bytes that were signed.
+    pub body: Vec<u8>,
+}
+
+/// A message that no worker of this version can ever read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not one of ours.
+    #[error("the message is not in a format of ours")]
+    Format(#[source] serde_json::Error),
+    /// It is from a newer version.
+    #[error("the message has version {0}, this worker reads {VERSION}")]
+    Version(u8),
+    /// One of its fields says nothing.
+    #[error("the message's field {0} cannot be read")]
+    Field(&'static str),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    v: u8,
+    #[serde(flatten)]
+    wire: T,
+}
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    v: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Wire {
+    Ring { tenant_id: TenantId, job_id: JobId },
+    File { delivery_id: DeliveryId, provider: String, received_at: Timestamp, headers: Value, body: String },
+}
+
+impl Message {
+    /// Reads a message's body.
+    pub fn parse(body: &str) -> Result<Self, Unreadable> {
+        let VersionOnly { v } = serde_json::from_str(body).map_err(Unreadable::Format)?;
+        if v != VERSION {
+            return Err(Unreadable::Version(v));
+        }
+        let envelope: Envelope<Wire> = serde_json::from_str(body).map_err(Unreadable::Format)?;
+        Ok(match envelope.wire {
+            Wire::Ring { tenant_id, job_id } => Self::Ring { tenant_id, job_id },
+            Wire::File { delivery_id, provider, received_at, headers, body } => Self::File(CarriedDelivery {
+                delivery_id,
+                provider: provider.parse().map_err(|_| Unreadable::Field("provider"))?,
+                received_at,
+                headers,
+                body: STANDARD.decode(body).map_err(|_| Unreadable::Field("body"))?,
+            }),
+        })
+    }
+
+    /// The message's body.
+    pub fn to_body(&self) -> String {
+        let wire = match self {
+            Self::Ring { tenant_id, job_id } => Wire::Ring { tenant_id: *tenant_id, job_id: *job_id },
+            Self::File(delivery) => Wire::File {
+                delivery_id: delivery.delivery_id,
+                provider: delivery.provider.to_string(),
+                received_at: delivery.received_at,
+                headers: delivery.headers.clone(),
+                body: STANDARD.encode(&delivery.body),
+            },
+        };
+        serde_json::to_string(&Envelope { v: VERSION, wire }).expect("ids, texts and JSON values serialise")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doorbell_carries_ids_only() {
+        let message = Message::Ring {
+            tenant_id: "01930000-0000-7000-8000-000000000001".parse().unwrap(),
+            job_id: "01930000-0000-7000-8000-000000000002".parse().unwrap(),
+        };
+        let body = message.to_body();
+        assert_eq!(
+            body,
+            r#"{"v":1,"type":"ring","tenant_id":"01930000-0000-7000-8000-000000000001","job_id":"01930000-0000-7000-8000-000000000002"}"#
+        );
+        assert_eq!(Message::parse(&body).unwrap(), message);
+    }
+
+    #[test]
+    fn a_carried_delivery_keeps_every_byte() {
+        let message = Message::File(CarriedDelivery {
+            delivery_id: DeliveryId::new(),
+            provider: Provider::Xero,
+            received_at: "2026-10-01T02:44:21.987Z".parse().unwrap(),
+            headers: serde_json::json!({ "content-type": "application/json" }),
+            body: vec![0, 255, b'{', b' '],
+        });
+        assert_eq!(Message::parse(&message.to_body()).unwrap(), message);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_from_what_is_newer() {
+        let error = |body| Message::parse(body).unwrap_err().to_string();
+        assert_eq!(error("not json"), "the message is not in a format of ours");
+        assert_eq!(error(r#"{"v":1,"type":"sing"}"#), "the message is not in a format of ours");
+        assert_eq!(error(r#"{"v":2,"anything":true}"#), "the message has version 2, this worker reads 1");
+    }
+}

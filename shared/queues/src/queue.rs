@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use aws_sdk_sqs::{
+    Client,
+    error::BoxError,
+    types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
+};
+use aws_types::SdkConfig;
+use zixly_domain::{JobId, TenantId};
+
+use crate::Message;
+
+/// The longest that SQS holds a message back.
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// SQS did not take a message.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue did not take the message")]
+pub struct QueueError(#[source] BoxError);
+
+impl QueueError {
+    fn from_sdk(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
+    }
+}
+
+/// A doorbell to ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// Whose job.
+    pub tenant_id: TenantId,
+    /// Which job.
+    pub job_id: JobId,
+}
+
+/// The queue that the workers listen to.
+#[derive(Clone)]
+pub struct JobQueue {
+    client: Client,
+    url: String,
+}
+
+impl JobQueue {
+    /// The queue at `url`.
+    pub fn new(config: &SdkConfig, url: String) -> Self {
+        Self { client: Client::new(config), url }
+    }
+
+    /// Rings the doorbells, ten to a call. After an error, some may have been rung.
+    pub async fn ring(&self, rings: &[Ring]) -> Result<(), QueueError> {
+        for ten in rings.chunks(10) {
+            let mut batch = self.client.send_message_batch().queue_url(&self.url);
+            for (index, ring) in ten.iter().enumerate() {
+                batch = batch.entries(entry(index, ring)?);
+            }
+            let answer = batch.send().await.map_err(QueueError::from_sdk)?;
+            if let Some(refused) = answer.failed().first() {
+                return Err(QueueError(refused.message().unwrap_or("no reason given").into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one message after `delay`, at most 15 minutes; whoever hears it too early sends it again.
+    pub async fn send_after(&self, message: &Message, delay: Duration) -> Result<(), QueueError> {
+        // Rounded up: a message that comes a moment too early only has to be sent again.
+        let delay_s = delay.min(LONGEST_DELAY).as_millis().div_ceil(1000);
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.to_body())
+            .set_message_group_id(message.tenant_id().map(|tenant_id| tenant_id.to_string()))
+            .delay_seconds(i32::try_from(delay_s).unwrap_or(900))
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+
+    /// Asks the queue for a sign of life.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        self.client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+}
+
+/// Where messages go that can never succeed.
+#[derive(Clone)]
+pub struct DeadLetterQueue {
+    client: Client,
+    url: String,
+}
+
+impl DeadLetterQueue {
+    /// The queue at `url`.
+    pub fn new(config: &SdkConfig, url: String) -> Self {
+        Self { client: Client::new(config), url }
+    }
+
+    /// Lays a message's body down with the reason, which SQS's own redrive could not give.
+    pub async fn bury(&self, body: &str, reason: &str) -> Result<(), QueueError> {
+        // SQS takes no empty body and no empty attribute.
+        let body = if body.is_empty() { "(empty)" } else { body };
+        let reason = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(reason)
+            .build()
+            .map_err(QueueError::from_sdk)?;
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .message_attributes("reason", reason)
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+}
+
+impl Message {
+    /// The tenant is the message group, so that SQS serves tenants in turn.
+    fn tenant_id(&self) -> Option<TenantId> {
+        match self {
+            Self::Ring { tenant_id, .. } => Some(*tenant_id),
+            Self::File(_) => None,
+        }
+    }
+}
+
+fn entry(index: usize, ring: &Ring) -> Result<SendMessageBatchRequestEntry, QueueError> {
+    let message = Message::Ring { tenant_id: ring.tenant_id, job_id: ring.job_id };
+    SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(message.to_body())
+        .message_group_id(ring.tenant_id.to_string())
+        .build()
+        .map_err(QueueError::from_sdk)
+}
