@@ -1,0 +1,164 @@
+//! A real PostgreSQL database for each test, copied from a migrated template.
+
+use secrecy::SecretString;
+use tokio_postgres::{Client, Config, NoTls, config::Host};
+use uuid::Uuid;
+use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
+use zixly_store::{
+    Store,
+    connections::{self, NewConnection},
+    migrations::migrate,
+    tenants, token_sets,
+};
+
+use crate::settings;
+
+/// Any number that nobody else takes as a lock in the maintenance database.
+const TEMPLATE_LOCK: i64 = 7_104_872;
+
+/// A function's database role.
+#[derive(Debug, Clone, Copy)]
+pub enum Role {
+    /// The webhook function's.
+    Webhook,
+    /// The worker function's.
+    Worker,
+}
+
+/// A database of one test's own.
+pub struct TestDatabase {
+    name: String,
+    server: Config,
+}
+
+impl TestDatabase {
+    /// A database with the newest schema and nothing in it, on the main test server.
+    pub async fn create() -> Self {
+        Self::create_on(&settings::required("TEST_DATABASE_URL")).await
+    }
+
+    /// As [`Self::create`], on each server that the tests were given, oldest version first.
+    pub async fn create_on_every_server() -> Vec<Self> {
+        let urls = settings::required("TEST_DATABASE_URLS");
+        let mut databases = Vec::new();
+        for url in urls.split(',') {
+            databases.push(Self::create_on(url).await);
+        }
+        databases
+    }
+
+    async fn create_on(url: &str) -> Self {
+        let server: Config = url.parse().expect("the test server's URL is one");
+        let maintenance = connect(&server, "postgres").await;
+        let template = format!("zixly_template_{}", env!("CARGO_PKG_VERSION").replace('.', "_"));
+        maintenance.batch_execute(&format!("select pg_advisory_lock({TEMPLATE_LOCK})")).await.unwrap();
+        let exists = maintenance
+            .query_typed(&format!("select from pg_database where datname = '{template}'"), &[])
+            .await
+            .unwrap();
+        if exists.is_empty() {
+            let unfinished = format!("{template}_unfinished");
+            maintenance.batch_execute(&format!("drop database if exists {unfinished}")).await.unwrap();
+            maintenance.batch_execute(&format!("create database {unfinished}")).await.unwrap();
+            migrate(&store_at(&server, &unfinished), &[]).await.expect("the schema is made");
+            let rename = format!("alter database {unfinished} rename to {template}");
+            maintenance.batch_execute(&rename).await.unwrap();
+        }
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        maintenance.batch_execute(&format!("create database {name} template {template}")).await.unwrap();
+        maintenance.batch_execute(&format!("select pg_advisory_unlock({TEMPLATE_LOCK})")).await.unwrap();
+        Self { name, server }
+    }
+
+    /// A store as a function has it: under its own role, and through the pooler where there is one.
+    pub fn store(&self, role: Role) -> Store {
+        Store::new(&SecretString::from(self.url(role)), None).expect("the test server's URL is one")
+    }
+
+    /// The address for [`Self::store`], to be put into a function's secret.
+    pub fn url(&self, role: Role) -> String {
+        let role = match role {
+            Role::Webhook => "zixly_webhook",
+            Role::Worker => "zixly_worker",
+        };
+        let address = settings::optional("TEST_POOLER_ADDR").filter(|_| self.is_main_server());
+        let address = address.unwrap_or_else(|| address_of(&self.server));
+        format!("postgres://{role}@{address}/{}", self.name)
+    }
+
+    /// A superuser's connection, past the pooler, to look at everything.
+    pub async fn superuser(&self) -> Client {
+        connect(&self.server, &self.name).await
+    }
+
+    /// A superuser's store, to set a scene.
+    pub fn superuser_store(&self) -> Store {
+        store_at(&self.server, &self.name)
+    }
+
+    /// The one number that `query` gives.
+    pub async fn count(&self, query: &str) -> i64 {
+        let rows = self.superuser().await.query_typed(query, &[]).await.expect("the query is right");
+        rows[0].get(0)
+    }
+
+    /// The one text that `query` gives.
+    pub async fn text(&self, query: &str) -> String {
+        let rows = self.superuser().await.query_typed(query, &[]).await.expect("the query is right");
+        rows[0].get::<_, Option<String>>(0).unwrap_or_default()
+    }
+
+    /// A tenant called `name` without anything.
+    pub async fn tenant(&self, name: &str) -> TenantId {
+        let store = self.superuser_store();
+        let mut session = store.session().await.unwrap();
+        let tenant_id = TenantId::new();
+        let tx = session.begin(tenant_id).await.unwrap();
+        tenants::insert(&tx, tenant_id, name).await.unwrap();
+        tx.commit().await.unwrap();
+        tenant_id
+    }
+
+    /// Connects the tenant to `account_id` with a token set of its own.
+    pub async fn connect_account(
+        &self,
+        tenant_id: TenantId,
+        provider: Provider,
+        account_id: &str,
+    ) -> (ConnectionId, TokenSetId) {
+        let store = self.superuser_store();
+        let mut session = store.session().await.unwrap();
+        let token_set_id = TokenSetId::new();
+        token_sets::insert(&mut session, token_set_id, provider).await.unwrap();
+        let tx = session.begin(tenant_id).await.unwrap();
+        let new = NewConnection { tenant_id, token_set_id, provider, account_id, account_name: "test" };
+        let connection_id = connections::insert(&tx, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        (connection_id, token_set_id)
+    }
+
+    fn is_main_server(&self) -> bool {
+        let main: Config = settings::required("TEST_DATABASE_URL").parse().expect("it was parsed before");
+        main.get_ports() == self.server.get_ports()
+    }
+}
+
+async fn connect(server: &Config, database: &str) -> Client {
+    let (client, connection) =
+        server.clone().dbname(database).connect(NoTls).await.expect("the test server is up");
+    tokio::spawn(connection);
+    client
+}
+
+fn store_at(server: &Config, database: &str) -> Store {
+    let user = server.get_user().unwrap_or("postgres");
+    let address = address_of(server);
+    let password = server.get_password().map(String::from_utf8_lossy).unwrap_or_default();
+    let url = format!("postgres://{user}:{password}@{address}/{database}");
+    Store::new(&SecretString::from(url), None).expect("the test server's URL is one")
+}
+
+fn address_of(server: &Config) -> String {
+    let Some(Host::Tcp(host)) = server.get_hosts().first() else { panic!("the test server has a host name") };
+    format!("{host}:{}", server.get_ports().first().copied().unwrap_or(5432))
+}

@@ -1,0 +1,141 @@
+//! Queues, buckets, tables and secrets of one test's own on the local AWS.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_types::SdkConfig;
+use uuid::Uuid;
+use zixly_lambda_kit::aws::sdk_config;
+
+use crate::settings;
+
+/// Where the local AWS is, for a binary that is started by a test.
+pub const ENVIRONMENT: [(&str, &str); 3] =
+    [("AWS_REGION", "ap-southeast-2"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+
+/// The local AWS, with a name that no other test uses.
+pub struct LocalAws {
+    /// What the functions' clients are made from.
+    pub config: SdkConfig,
+    /// Where it listens.
+    pub endpoint: String,
+    name: String,
+}
+
+impl LocalAws {
+    /// The local AWS that the tests were given.
+    pub fn new() -> Self {
+        let endpoint = settings::required("TEST_AWS_ENDPOINT_URL");
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            _ => ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+        };
+        let config = sdk_config(lookup).expect("everything is set");
+        Self { config, endpoint, name: format!("test-{}", Uuid::now_v7().simple()) }
+    }
+
+    /// A new queue; `suffix` tells this test's queues apart. Returns its URL.
+    pub async fn queue(&self, suffix: &str) -> String {
+        let queue = aws_sdk_sqs::Client::new(&self.config)
+            .create_queue()
+            .queue_name(format!("{}-{suffix}", self.name))
+            .send()
+            .await
+            .expect("the local AWS makes a queue");
+        queue.queue_url().expect("a queue has a URL").to_owned()
+    }
+
+    /// Takes what lies in a queue, with its attributes.
+    pub async fn receive(&self, queue_url: &str) -> Vec<Message> {
+        let answer = aws_sdk_sqs::Client::new(&self.config)
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(10)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .expect("the local AWS has the queue");
+        answer.messages.unwrap_or_default()
+    }
+
+    /// A new bucket. Returns its name.
+    pub async fn bucket(&self) -> String {
+        aws_sdk_s3::Client::new(&self.config)
+            .create_bucket()
+            .bucket(&self.name)
+            .create_bucket_configuration(
+                aws_sdk_s3::types::CreateBucketConfiguration::builder()
+                    .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::ApSoutheast2)
+                    .build(),
+            )
+            .send()
+            .await
+            .expect("the local AWS makes a bucket");
+        self.name.clone()
+    }
+
+    /// The object at `key` of [`Self::bucket`].
+    pub async fn object(&self, key: &str) -> Vec<u8> {
+        let answer = aws_sdk_s3::Client::new(&self.config)
+            .get_object()
+            .bucket(&self.name)
+            .key(key)
+            .send()
+            .await
+            .expect("the object is there");
+        answer.body.collect().await.expect("the object is read").to_vec()
+    }
+
+    /// A new table of counters. Returns its name.
+    pub async fn counter_table(&self) -> String {
+        let key = "counter_key";
+        aws_sdk_dynamodb::Client::new(&self.config)
+            .create_table()
+            .table_name(&self.name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(
+                AttributeDefinition::builder()
+                    .attribute_name(key)
+                    .attribute_type(ScalarAttributeType::S)
+                    .build()
+                    .expect("name and type are set"),
+            )
+            .key_schema(
+                KeySchemaElement::builder()
+                    .attribute_name(key)
+                    .key_type(KeyType::Hash)
+                    .build()
+                    .expect("name and type are set"),
+            )
+            .send()
+            .await
+            .expect("the local AWS makes a table");
+        self.name.clone()
+    }
+
+    /// A new secret with this value. Returns its name.
+    pub async fn secret(&self, suffix: &str, value: &str) -> String {
+        let name = format!("{}/{suffix}", self.name);
+        aws_sdk_secretsmanager::Client::new(&self.config)
+            .create_secret()
+            .name(&name)
+            .secret_string(value)
+            .send()
+            .await
+            .expect("the local AWS makes a secret");
+        name
+    }
+
+    /// A prefix for secrets that no other test uses.
+    pub fn secret_prefix(&self) -> String {
+        format!("{}/token-sets/", self.name)
+    }
+}
+
+impl Default for LocalAws {
+    fn default() -> Self {
+        Self::new()
+    }
+}

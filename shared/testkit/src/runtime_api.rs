@@ -1,0 +1,142 @@
+//! The Lambda Runtime API as a Lambda environment has it, so that a test can run a function's real binary, hand it
+//! events and kill it.
+
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{Mutex, mpsc, oneshot},
+};
+
+type Answer = Result<Value, Value>;
+
+struct Invocation {
+    event: Value,
+    answer: oneshot::Sender<Answer>,
+}
+
+struct Api {
+    next: Mutex<mpsc::Receiver<Invocation>>,
+    running: Mutex<Option<(u64, oneshot::Sender<Answer>)>>,
+    timeout: Duration,
+    count: AtomicU64,
+}
+
+/// A function's binary as a process, with a Runtime API of its own.
+pub struct FunctionProcess {
+    invocations: mpsc::Sender<Invocation>,
+    child: Child,
+}
+
+impl FunctionProcess {
+    /// Starts `binary` with these settings and nothing else in its environment. Its log goes to the test's output.
+    /// `timeout` is what an invocation is told that it has.
+    pub async fn start(
+        binary: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        timeout: Duration,
+    ) -> Self {
+        let (invocations, next) = mpsc::channel(1);
+        let api = Arc::new(Api {
+            next: Mutex::new(next),
+            running: Mutex::new(None),
+            timeout,
+            count: AtomicU64::new(0),
+        });
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .with_state(api);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(environment)
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "test")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the function's binary starts");
+        Self { invocations, child }
+    }
+
+    /// Hands the function an event and gives its answer: the response, or the error document.
+    pub async fn invoke(&self, event: Value) -> Answer {
+        self.begin(event).await.await.expect("the function answers")
+    }
+
+    /// Hands the function an event without waiting for the answer.
+    pub async fn begin(&self, event: Value) -> oneshot::Receiver<Answer> {
+        let (answer, receiver) = oneshot::channel();
+        self.invocations.send(Invocation { event, answer }).await.expect("the Runtime API is up");
+        receiver
+    }
+
+    /// Kills the process where it stands, as a crashed host does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("the process is ours to kill");
+    }
+}
+
+async fn next_invocation(State(api): State<Arc<Api>>) -> Response {
+    let Some(invocation) = api.next.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let id = api.count.fetch_add(1, Ordering::Relaxed);
+    *api.running.lock().await = Some((id, invocation.answer));
+    let deadline = SystemTime::now() + api.timeout;
+    let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
+    let headers = [
+        (HeaderName::from_static("lambda-runtime-aws-request-id"), id.to_string()),
+        (HeaderName::from_static("lambda-runtime-deadline-ms"), deadline_ms.to_string()),
+        (HeaderName::from_static("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:test".to_owned()),
+    ];
+    (headers, invocation.event.to_string()).into_response()
+}
+
+async fn response(State(api): State<Arc<Api>>, Path(id): Path<u64>, body: Bytes) -> StatusCode {
+    settle(&api, id, Ok(json(&body))).await
+}
+
+async fn error(State(api): State<Arc<Api>>, Path(id): Path<u64>, body: Bytes) -> StatusCode {
+    settle(&api, id, Err(json(&body))).await
+}
+
+async fn settle(api: &Api, id: u64, answer: Answer) -> StatusCode {
+    match api.running.lock().await.take_if(|(running, _)| *running == id) {
+        Some((_, sender)) => {
+            // The test may have stopped listening.
+            let _ = sender.send(answer);
+            StatusCode::ACCEPTED
+        }
+        None => StatusCode::NOT_FOUND,
+    }
+}
+
+fn json(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
+}
