@@ -1,0 +1,210 @@
+//! One call to a simulated provider: read from the wire, performed, answered.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    state::{Delivery, Outcome, Shared},
+    until_closed,
+};
+
+/// Longer than any client should wait.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
+const LARGEST_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Who is being played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    Xero,
+    Hubspot,
+}
+
+/// Performs a provider call and answers it, late or never where a fault says so.
+pub async fn serve(
+    State(shared): State<Arc<Shared>>,
+    Path((provider, _)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let provider = match provider.as_str() {
+        "xero" => Provider::Xero,
+        "hubspot" => Provider::Hubspot,
+        _ => return (StatusCode::NOT_FOUND, "known are /xero, /hubspot and /_sim\n").into_response(),
+    };
+    let call = match Call::read(provider, request).await {
+        Ok(call) => call,
+        Err(refusal) => return refusal,
+    };
+    let Outcome { mut answer, delivery } = shared.lock().perform(&call);
+    // Dropped with this future when the caller hangs up, so a held call occupies its place no longer than it lasts.
+    let _slot = answer.occupies.take().map(|account| Slot { shared: shared.clone(), account });
+    match delivery {
+        Delivery::Now => answer.into_response(),
+        Delivery::Late(by) => {
+            tokio::time::sleep(by).await;
+            answer.into_response()
+        }
+        Delivery::Never => {
+            tokio::select! {
+                () = tokio::time::sleep(LONGEST_HOLD) => {}
+                () = until_closed(shared.closed.clone()) => {}
+            }
+            (StatusCode::GATEWAY_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
+        }
+    }
+}
+
+/// A request as the provider would see it.
+pub struct Call {
+    pub provider: Provider,
+    pub method: Method,
+    /// Path and query as sent, without the simulator's own prefix.
+    pub path_and_query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    segments: Vec<String>,
+    query: Vec<(String, String)>,
+}
+
+impl Call {
+    async fn read(provider: Provider, request: Request) -> Result<Self, Response> {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, LARGEST_BODY_BYTES)
+            .await
+            .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).into_response())?;
+        let prefix_length = match provider {
+            Provider::Xero => "/xero".len(),
+            Provider::Hubspot => "/hubspot".len(),
+        };
+        let decode = |segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        let path = &head.uri.path()[prefix_length..];
+        let query = head.uri.query().unwrap_or_default();
+        Ok(Self {
+            provider,
+            method: head.method,
+            path_and_query: match head.uri.query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            },
+            headers: head.headers,
+            body,
+            segments: path.trim_matches('/').split('/').map(decode).collect(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        })
+    }
+
+    /// The path's parts, decoded.
+    pub fn segments(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// The first value of a query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query_values(name).next()
+    }
+
+    /// Every value of a query parameter.
+    pub fn query_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The names of all query parameters.
+    pub fn query_names(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(|(key, _)| key.as_str())
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The credentials of an `Authorization` header with this scheme.
+    pub fn authorization(&self, scheme: &str) -> Option<&str> {
+        let (given, credentials) = self.header("authorization")?.split_once(' ')?;
+        given.eq_ignore_ascii_case(scheme).then_some(credentials.trim())
+    }
+
+    pub fn has_content_type(&self, expected: &str) -> bool {
+        let given = self.header("content-type").unwrap_or_default();
+        given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+    }
+
+    /// A field of a form body.
+    pub fn form_field(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(&self.body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// What a provider says to a call.
+#[derive(Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    content_type: &'static str,
+    /// The Xero organisation in which this call counts as running until it is answered.
+    pub occupies: Option<String>,
+}
+
+impl Answer {
+    pub fn empty(status: u16) -> Self {
+        Self::text(status, "text/plain", String::new())
+    }
+
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("answers have text keys only, so they always serialise");
+        Self { status, headers: Vec::new(), body, content_type: "application/json", occupies: None }
+    }
+
+    pub fn text(status: u16, content_type: &'static str, body: String) -> Self {
+        Self { status, headers: Vec::new(), body: body.into_bytes(), content_type, occupies: None }
+    }
+
+    pub fn with_header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The same answer as a broken proxy would pass it on: status 200, half of the body.
+    pub fn cut_short(mut self) -> Self {
+        self.status = 200;
+        self.body.truncate(self.body.len() / 2);
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        for (name, value) in self.headers {
+            let value = HeaderValue::from_str(&value).expect("header values are numbers and plain words");
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// A place among the calls that an organisation may have running at once.
+struct Slot {
+    shared: Arc<Shared>,
+    account: String,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.shared.lock().limits.release_xero(&self.account);
+    }
+}

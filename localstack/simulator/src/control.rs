@@ -1,0 +1,226 @@
+//! The routes under `/_sim`: what a person or a test does to the providers from outside.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{json, value::RawValue};
+use uuid::Uuid;
+
+use crate::{
+    call::Provider,
+    faults::{FaultKind, FaultSpec},
+    oauth::ACCESS_TOKEN_LIFE,
+    state::{Shared, State as Simulated},
+};
+
+type Reply = Result<Response, Refusal>;
+
+/// The control routes.
+pub fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+        .route("/seed", post(seed))
+        .route("/grant", post(grant))
+        .route("/effects", get(effects))
+        .route("/calls", get(calls))
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/clock", post(clock))
+        .route("/reset", post(reset))
+}
+
+/// An order that cannot be carried out, with the reason for whoever gave it.
+struct Refusal(String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": self.0 }))).into_response()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    provider: Provider,
+    kind: String,
+    record: Box<RawValue>,
+    /// The Xero organisation or HubSpot portal; the demo one when left out.
+    tenant_id: Option<AccountName>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consent {
+    provider: Provider,
+    accounts: Vec<AccountName>,
+}
+
+/// An account as people write it: an organisation's id is text, a portal's a number.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "an account is a text or a number")]
+enum AccountName {
+    Text(String),
+    Number(u64),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Only {
+    provider: Option<Provider>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_s: u32,
+}
+
+async fn seed(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let seed: Seed = parse(&body)?;
+    let mut state = shared.lock();
+    let now = state.now();
+    let account = match &seed.tenant_id {
+        Some(name) => name.canonical(seed.provider)?,
+        None => demo_account(&state, seed.provider),
+    };
+    match (seed.provider, seed.kind.as_str()) {
+        (Provider::Xero, "invoice") => {
+            created(&state.xero.seed_invoice(&account, seed.record, now).map_err(Refusal)?)
+        }
+        (Provider::Hubspot, "contact") => {
+            created(&state.hubspot.seed_contact(&account, &seed.record, now).map_err(Refusal)?)
+        }
+        (provider, kind) => {
+            let provider = json!(provider);
+            Err(Refusal(format!(
+                "{provider} has no kind {kind:?} here; known are xero invoice, hubspot contact"
+            )))
+        }
+    }
+}
+
+async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let consent: Consent = parse(&body)?;
+    let accounts: Vec<String> =
+        consent.accounts.iter().map(|name| name.canonical(consent.provider)).collect::<Result<_, _>>()?;
+    match (consent.provider, accounts.len()) {
+        (_, 0) => return Err(Refusal("accounts must name at least one account".to_owned())),
+        (Provider::Hubspot, 2..) => {
+            return Err(Refusal("a HubSpot consent covers exactly one portal".to_owned()));
+        }
+        _ => {}
+    }
+    let mut state = shared.lock();
+    let now = state.now();
+    let pair = state.oauth.grant(consent.provider, accounts, now);
+    created(&json!({
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "expires_in": ACCESS_TOKEN_LIFE.as_secs(),
+    }))
+}
+
+async fn effects(State(shared): State<Arc<Shared>>, only: Result<Query<Only>, QueryRejection>) -> Reply {
+    let only = provider_filter(only)?;
+    let state = shared.lock();
+    let effects: Vec<_> = state
+        .ledger
+        .effects
+        .iter()
+        .filter(|effect| only.is_none_or(|only| effect.provider == only))
+        .collect();
+    Ok(Json(effects).into_response())
+}
+
+async fn calls(State(shared): State<Arc<Shared>>, only: Result<Query<Only>, QueryRejection>) -> Reply {
+    let only = provider_filter(only)?;
+    let state = shared.lock();
+    let calls: Vec<_> =
+        state.ledger.calls.iter().filter(|call| only.is_none_or(|only| call.provider == only)).collect();
+    Ok(Json(calls).into_response())
+}
+
+async fn add_fault(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let spec: FaultSpec = parse(&body)?;
+    if let Some(problem) = spec.problem() {
+        return Err(Refusal(problem));
+    }
+    let mut state = shared.lock();
+    let now = state.now();
+    if spec.fault == FaultKind::Expire {
+        // Nothing to lie in wait for: it has happened when this returns.
+        state.oauth.expire_access_tokens(spec.provider, now);
+    } else {
+        let grant_count = state.oauth.grant_count();
+        state.faults.add(spec.clone(), grant_count);
+    }
+    created(&spec)
+}
+
+async fn list_faults(State(shared): State<Arc<Shared>>) -> Json<Vec<FaultSpec>> {
+    Json(shared.lock().faults.list())
+}
+
+async fn clear_faults(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.lock().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn clock(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let Advance { advance_s } = parse(&body)?;
+    let mut state = shared.lock();
+    state.advance(SignedDuration::from_secs(advance_s.into()));
+    Ok(Json(json!({"now": state.now().to_string()})).into_response())
+}
+
+async fn reset(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.lock().reset();
+    StatusCode::NO_CONTENT
+}
+
+impl AccountName {
+    /// The account as its provider writes it.
+    fn canonical(&self, provider: Provider) -> Result<String, Refusal> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        };
+        match provider {
+            Provider::Xero => Uuid::parse_str(&text)
+                .map(|id| id.to_string())
+                .map_err(|_| Refusal(format!("a Xero organisation is named by a UUID, not {text:?}"))),
+            Provider::Hubspot => text
+                .parse::<u64>()
+                .map(|id| id.to_string())
+                .map_err(|_| Refusal(format!("a HubSpot portal is named by a number, not {text:?}"))),
+        }
+    }
+}
+
+fn demo_account(state: &Simulated, provider: Provider) -> String {
+    match provider {
+        Provider::Xero => state.config.demo_xero_organisation.to_string(),
+        Provider::Hubspot => state.config.demo_hubspot_portal.to_string(),
+    }
+}
+
+/// Serde's own message names an unknown field or word and lists the known ones.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal(error.to_string()))
+}
+
+fn provider_filter(only: Result<Query<Only>, QueryRejection>) -> Result<Option<Provider>, Refusal> {
+    only.map(|Query(only)| only.provider).map_err(|rejection| Refusal(rejection.body_text()))
+}
+
+fn created(body: &impl Serialize) -> Reply {
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}

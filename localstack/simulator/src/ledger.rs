@@ -1,0 +1,67 @@
+//! What was asked of the providers, and what it changed.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::call::{Call, Provider};
+
+/// Calls and committed writes, in the order in which they came.
+#[derive(Default)]
+pub struct Ledger {
+    pub calls: Vec<SeenCall>,
+    pub effects: Vec<Effect>,
+}
+
+/// A call that reached a provider, whatever came of it.
+#[derive(Serialize)]
+pub struct SeenCall {
+    pub provider: Provider,
+    method: String,
+    path: String,
+    /// Null when the connection was held and no answer went out.
+    status: Option<u16>,
+    at: String,
+}
+
+/// A write that took place, whether or not its author was told.
+#[derive(Serialize)]
+pub struct Effect {
+    pub provider: Provider,
+    account: String,
+    method: String,
+    path: String,
+    body: Box<RawValue>,
+    idempotency_key: Option<String>,
+    at: String,
+}
+
+impl Ledger {
+    pub fn note_call(&mut self, call: &Call, status: Option<u16>, now: Timestamp) {
+        self.calls.push(SeenCall {
+            provider: call.provider,
+            method: call.method.to_string(),
+            path: call.path_and_query.clone(),
+            status,
+            at: milliseconds(now),
+        });
+    }
+
+    /// Notes a write in `account`; the body stays as sent, so that no digit of an amount changes.
+    pub fn note_effect(&mut self, call: &Call, account: &str, now: Timestamp) {
+        self.effects.push(Effect {
+            provider: call.provider,
+            account: account.to_owned(),
+            method: call.method.to_string(),
+            path: call.path_and_query.clone(),
+            body: serde_json::from_slice(&call.body).expect("only a body that parsed is ever committed"),
+            idempotency_key: call.header("idempotency-key").map(str::to_owned),
+            at: milliseconds(now),
+        });
+    }
+}
+
+/// RFC 3339 in UTC with three fraction digits, as HubSpot writes time.
+pub fn milliseconds(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
