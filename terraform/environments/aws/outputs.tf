@@ -1,0 +1,39 @@
+output "webhook_url" {
+  description = "Where the HTTP API is, without a slash at the end; add e.g. `/webhook/xero`."
+  value       = module.pipeline.http_api_url
+}
+
+output "job_queue_url" {
+  description = "URL of the job queue."
+  value       = module.pipeline.job_queue_url
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the job queue's dead-letter queue."
+  value       = module.pipeline.dead_letter_queue_url
+}
+
+output "payload_bucket" {
+  description = "Name of the bucket with payloads and reports."
+  value       = module.pipeline.payload_bucket
+}
+
+output "counter_table" {
+  description = "Name of the table with request counts."
+  value       = module.pipeline.counter_table
+}
+
+output "webhook_secret_name" {
+  description = "Name of the secret that the webhook function reads."
+  value       = module.pipeline.webhook_secret_name
+}
+
+output "worker_secret_name" {
+  description = "Name of the secret that the worker function reads."
+  value       = module.pipeline.worker_secret_name
+}
+
+output "token_set_prefix" {
+  description = "What the name of every token set's secret starts with."
+  value       = module.pipeline.token_set_prefix
+}

@@ -1,0 +1,46 @@
+# The local AWS looks at no credentials, but the provider insists on some. The region is the one that it takes requests
+# without a signature to be for, such as those of a provider's webhook.
+provider "aws" {
+  region     = "us-east-1"
+  access_key = "test"
+  secret_key = "test"
+
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  s3_use_path_style           = true
+
+  endpoints {
+    apigatewayv2   = var.aws_endpoint_url
+    cloudwatch     = var.aws_endpoint_url
+    dynamodb       = var.aws_endpoint_url
+    iam            = var.aws_endpoint_url
+    lambda         = var.aws_endpoint_url
+    logs           = var.aws_endpoint_url
+    s3             = var.aws_endpoint_url
+    secretsmanager = var.aws_endpoint_url
+    sqs            = var.aws_endpoint_url
+    sts            = var.aws_endpoint_url
+  }
+}
+
+module "pipeline" {
+  source = "../../modules/pipeline"
+
+  environment                = "local"
+  architecture               = "x86_64"
+  webhook_zip                = var.webhook_zip
+  worker_zip                 = var.worker_zip
+  disposable                 = true
+  worker_maximum_concurrency = 4
+  log_retention_days         = 1
+
+  # The local AWS measures no queue, so an alarm could not fire, and it gives half of its settings back, so that every
+  # plan would want to mend it.
+  alarm_topic_arns = null
+
+  provider_endpoints = {
+    xero_api_url    = "${var.simulator_url}/xero/api.xro/2.0"
+    xero_token_url  = "${var.simulator_url}/xero/connect/token"
+    hubspot_api_url = "${var.simulator_url}/hubspot"
+  }
+}

@@ -1,0 +1,57 @@
+# S3 encrypts what it stores with its own keys (SSE-S3) since 2023; the setting stands here so that nobody can weaken it unseen.
+resource "aws_s3_bucket" "this" {
+  bucket        = var.name
+  force_destroy = var.destroy_with_content
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+# Only on request: the provider waits most of a minute for a lifecycle to settle.
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  count = var.old_version_expiry_days == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "drop-what-nobody-reads-again"
+    status = "Enabled"
+
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.old_version_expiry_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  # Versions must exist before a rule about them.
+  depends_on = [aws_s3_bucket_versioning.this]
+}

@@ -1,0 +1,38 @@
+# The group comes first: a function that logs before its group exists makes one that keeps its lines for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  description   = var.description
+  role          = aws_iam_role.this.arn
+
+  # A Rust binary brings its own runtime; the name inside the zip is fixed by Lambda.
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  filename         = var.zip_path
+  source_code_hash = filebase64sha256(var.zip_path)
+
+  memory_size = var.memory_mb
+  timeout     = var.timeout_seconds
+
+  # Lambda's word for "no limit of its own" is -1; 0 would stop the function.
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+
+  environment {
+    variables = var.environment
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    system_log_level      = "WARN"
+    log_group             = aws_cloudwatch_log_group.this.name
+  }
+
+  # Without its policy a function's first invocation fails, and that may be a queue message of minutes ago.
+  depends_on = [aws_iam_role_policy.this]
+}

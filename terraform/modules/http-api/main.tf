@@ -1,0 +1,54 @@
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.name
+  description   = var.description
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_integration" "this" {
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = var.function_invoke_arn
+  payload_format_version = "2.0"
+}
+
+# One route for each path and no catch-all: what is not listed is answered with 404 and wakes no function.
+resource "aws_apigatewayv2_route" "this" {
+  for_each = var.routes
+
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = each.value
+  target    = "integrations/${aws_apigatewayv2_integration.this.id}"
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = "$default"
+  auto_deploy = true
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+
+    # Names follow the functions' own log lines. No body, header or query: they hold what customers wrote.
+    format = jsonencode({
+      "request.id"           = "$context.requestId"
+      "at"                   = "$context.requestTime"
+      "source.ip"            = "$context.identity.sourceIp"
+      "method"               = "$context.httpMethod"
+      "route"                = "$context.routeKey"
+      "status"               = "$context.status"
+      "response.bytes"       = "$context.responseLength"
+      "duration_ms"          = "$context.responseLatency"
+      "function.duration_ms" = "$context.integrationLatency"
+      "function.status"      = "$context.integrationStatus"
+    })
+  }
+
+  # A stage that deploys itself must not do so before there is a route to deploy.
+  depends_on = [aws_apigatewayv2_route.this]
+}
+
+# The prefix spares a resource policy entry for each group; their number in an account is small and fixed.
+resource "aws_cloudwatch_log_group" "access" {
+  name              = "/aws/vendedlogs/${var.name}"
+  retention_in_days = var.log_retention_days
+}

@@ -1,0 +1,9 @@
+output "id" {
+  description = "Id of the API."
+  value       = aws_apigatewayv2_api.this.id
+}
+
+output "url" {
+  description = "Where AWS serves the API, without a slash at the end."
+  value       = aws_apigatewayv2_api.this.api_endpoint
+}

@@ -1,0 +1,149 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  prefix = "zixly-${var.environment}"
+
+  # The bucket's name must be unique among all of AWS; the account makes it so.
+  bucket_name = "${local.prefix}-payloads-${data.aws_caller_identity.current.account_id}"
+
+  # Token sets come and go with connections, so they are not made here; the worker may use what starts like this.
+  token_set_prefix = "zixly/${var.environment}/token-sets/"
+  token_set_arns = join(":", [
+    "arn", data.aws_partition.current.partition, "secretsmanager", data.aws_region.current.name,
+    data.aws_caller_identity.current.account_id, "secret", "${local.token_set_prefix}*",
+  ])
+
+  secret_recovery_window_days = var.disposable ? 0 : 30
+  worker_timeout_seconds      = 30
+}
+
+module "webhook" {
+  source = "../function"
+
+  name                 = "${local.prefix}-webhook"
+  description          = "Takes deliveries from providers, files them with their jobs and rings the worker."
+  zip_path             = var.webhook_zip
+  architecture         = var.architecture
+  memory_mb            = 256
+  timeout_seconds      = 10 # Xero gives up after 5 s; the rest is for writing down why it took longer.
+  reserved_concurrency = var.webhook_reserved_concurrency
+  log_retention_days   = var.log_retention_days
+
+  environment = {
+    FUNCTION_SECRET_ARN = module.webhook_secret.arn
+    JOB_QUEUE_URL       = module.job_queue.url
+    COUNTER_TABLE       = module.counter_table.name
+  }
+
+  permissions = {
+    ReadItsOwnSecret             = { actions = ["secretsmanager:GetSecretValue"], resource = module.webhook_secret.arn }
+    RingTheWorker                = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
+    TellWhetherTheQueueIsHealthy = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.arn }
+    CountRequests                = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
+    ReadCounts                   = { actions = ["dynamodb:GetItem"], resource = module.counter_table.arn }
+  }
+}
+
+module "worker" {
+  source = "../function"
+
+  name               = "${local.prefix}-worker"
+  description        = "Runs the steps of jobs against the providers and records what came of each."
+  zip_path           = var.worker_zip
+  architecture       = var.architecture
+  memory_mb          = 512
+  timeout_seconds    = local.worker_timeout_seconds
+  log_retention_days = var.log_retention_days
+
+  environment = {
+    FUNCTION_SECRET_ARN   = module.worker_secret.arn
+    JOB_QUEUE_URL         = module.job_queue.url
+    DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
+    PAYLOAD_BUCKET        = module.payload_bucket.name
+    TOKEN_SET_PREFIX      = local.token_set_prefix
+    XERO_API_URL          = var.provider_endpoints.xero_api_url
+    XERO_TOKEN_URL        = var.provider_endpoints.xero_token_url
+    HUBSPOT_API_URL       = var.provider_endpoints.hubspot_api_url
+    HUBSPOT_API_VERSION   = var.provider_endpoints.hubspot_api_version
+  }
+
+  permissions = {
+    ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.worker_secret.arn }
+    ReadTokenSets             = { actions = ["secretsmanager:GetSecretValue"], resource = local.token_set_arns }
+    StoreRefreshedTokenSets   = { actions = ["secretsmanager:PutSecretValue"], resource = local.token_set_arns }
+    RingItselfLater           = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
+    SetDeadMessagesAside      = { actions = ["sqs:SendMessage"], resource = module.job_queue.dead_letter_arn }
+    StoreWhatBelongsToATenant = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/tenants/*" }
+    ChooseWhenAMessageComesUp = { actions = ["sqs:ChangeMessageVisibility"], resource = module.job_queue.arn }
+    TakeMessagesFromItsQueue  = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resource = module.job_queue.arn }
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "worker" {
+  event_source_arn = module.job_queue.arn
+  function_name    = module.worker.arn
+  batch_size       = 10
+
+  # One message that goes back must not take the nine that are done along.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # The mapping, not reserved concurrency, holds the worker back: messages then wait in the queue uncounted, and do not
+  # use up receives by being throttled.
+  scaling_config {
+    maximum_concurrency = var.worker_maximum_concurrency
+  }
+}
+
+module "http_api" {
+  source = "../http-api"
+
+  name                = "${local.prefix}-http-api"
+  description         = "Where providers deliver and callers ask for the state of a job."
+  function_name       = module.webhook.name
+  function_invoke_arn = module.webhook.invoke_arn
+  log_retention_days  = var.log_retention_days
+  routes              = ["POST /webhook/xero", "GET /webhook/jobs/{id}", "GET /health"]
+}
+
+module "job_queue" {
+  source = "../queue"
+
+  name                     = "${local.prefix}-jobs"
+  consumer_timeout_seconds = local.worker_timeout_seconds
+  alarm_topic_arns         = var.alarm_topic_arns
+}
+
+module "payload_bucket" {
+  source = "../bucket"
+
+  name                    = local.bucket_name
+  destroy_with_content    = var.disposable
+  old_version_expiry_days = var.old_version_expiry_days
+}
+
+module "counter_table" {
+  source = "../table"
+
+  name                   = "${local.prefix}-counters"
+  partition_key          = "counter_key"
+  expiry_attribute       = "expires_at"
+  point_in_time_recovery = false # A minute's counts are worth nothing a minute later.
+}
+
+module "webhook_secret" {
+  source = "../secret"
+
+  name                 = "zixly/${var.environment}/webhook"
+  description          = "Database address and webhook keys of the webhook function; put by the operator."
+  recovery_window_days = local.secret_recovery_window_days
+}
+
+module "worker_secret" {
+  source = "../secret"
+
+  name                 = "zixly/${var.environment}/worker"
+  description          = "Database address and the providers' client secrets of the worker function; put by the operator."
+  recovery_window_days = local.secret_recovery_window_days
+}

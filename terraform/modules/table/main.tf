@@ -1,0 +1,20 @@
+# DynamoDB encrypts every table with a key of its own; a KMS key would add a charge and a way to fail, for counts.
+resource "aws_dynamodb_table" "this" {
+  name         = var.name
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = var.partition_key
+
+  attribute {
+    name = var.partition_key
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = var.expiry_attribute
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery
+  }
+}
