@@ -7,8 +7,8 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+pub use aws_types::SdkConfig;
 use aws_types::{
-    SdkConfig,
     region::Region,
     sdk_config::{RetryConfig, TimeoutConfig},
 };

@@ -77,6 +77,20 @@ impl JobQueue {
         Ok(())
     }
 
+    /// Has a message that is being worked on come back after `delay` if the worker dies, instead of after the
+    /// queue's own, much longer time.
+    pub async fn return_after(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(i32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+
     /// Asks the queue for a sign of life.
     pub async fn ping(&self) -> Result<(), QueueError> {
         self.client

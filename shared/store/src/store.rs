@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,11 +23,20 @@ const PING: &str = "select 1";
 /// How long a statement may take. Longer than any of ours should, shorter than any function's own time.
 const STATEMENT_TIMEOUT_MS: &str = "4000";
 
+/// A connection that was idle for longer is asked for a sign of life before it is used: while a Lambda was frozen,
+/// the pooler may have closed it.
+const TRUSTED_FOR: Duration = Duration::from_secs(10);
+
 /// The database, reached over one connection that is opened when first needed and again when it is lost.
 pub struct Store {
     config: Config,
     tls: Option<MakeRustlsConnect>,
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<Open>>,
+}
+
+struct Open {
+    client: Client,
+    last_used: Instant,
 }
 
 impl Store {
@@ -52,11 +64,16 @@ impl Store {
 
     /// The connection, for one piece of work at a time.
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
-        let mut client = self.client.lock().await;
-        if client.as_ref().is_none_or(Client::is_closed) {
-            *client = Some(self.connect().await?);
+        let mut open = self.client.lock().await;
+        if !is_usable(open.as_ref()).await {
+            *open = Some(Open { client: self.connect().await?, last_used: Instant::now() });
         }
-        Ok(Session { client })
+        Ok(Session { open })
+    }
+
+    /// Closes the connection; for when an answer is overdue and must not be waited for.
+    pub async fn disconnect(&self) {
+        *self.client.lock().await = None;
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {
@@ -75,9 +92,22 @@ impl Store {
     }
 }
 
+async fn is_usable(open: Option<&Open>) -> bool {
+    match open {
+        None => false,
+        Some(open) if open.client.is_closed() => false,
+        Some(open) if open.last_used.elapsed() < TRUSTED_FOR => true,
+        Some(open) => {
+            let answer =
+                tokio::time::timeout(Duration::from_secs(1), open.client.query_typed(PING, &[])).await;
+            matches!(answer, Ok(Ok(_)))
+        }
+    }
+}
+
 /// Exclusive use of the store's connection.
 pub struct Session<'a> {
-    client: MutexGuard<'a, Option<Client>>,
+    open: MutexGuard<'a, Option<Open>>,
 }
 
 impl Session<'_> {
@@ -99,13 +129,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Closes the connection; for when an answer is overdue and whatever it does must not be waited for.
-    pub fn discard(mut self) {
-        *self.client = None;
-    }
-
     pub(crate) fn client(&mut self) -> &mut Client {
-        self.client.as_mut().expect("a session is made with a connection")
+        let open = self.open.as_mut().expect("a session is made with a connection");
+        open.last_used = Instant::now();
+        &mut open.client
     }
 }
 

@@ -1,0 +1,146 @@
+//! Makes a verified delivery durable, whatever is down.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use lambda_http::http::HeaderMap;
+use serde_json::{Map, Value};
+use zixly_domain::{Delivery, DeliveryId};
+use zixly_lambda_kit::Chain;
+use zixly_queues::{CarriedDelivery, Message, Ring};
+use zixly_store::{
+    StoreError,
+    deliveries::{Filed, Received, file},
+};
+use zixly_webhooks::{Malformed, Verified};
+
+use crate::{App, app::OpenError};
+
+/// A provider waits five seconds in all; the queue gets what PostgreSQL leaves.
+const FILING_TIMEOUT: Duration = Duration::from_millis(2000);
+const QUEUE_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// Neither PostgreSQL nor the queue took the delivery; the sender has to send it again.
+pub(crate) struct NotAccepted;
+
+/// Files the delivery and rings the worker; while PostgreSQL is away, puts the delivery whole into the queue.
+pub(crate) async fn accept(
+    app: &App,
+    verified: &Verified<'_>,
+    headers: &HeaderMap,
+    content: Result<Delivery, Malformed>,
+) -> Result<(), NotAccepted> {
+    let began = Instant::now();
+    let delivery_id = DeliveryId::new();
+    let headers = kept(headers);
+    let received = Received {
+        delivery_id,
+        provider: verified.provider(),
+        received_at: Timestamp::now(),
+        headers: &headers,
+        body: verified.body(),
+        content: content.as_ref().map_err(|malformed| malformed.reason.as_str()),
+    };
+    match file_in_time(app, &received).await {
+        Ok(filed) => {
+            ring(app, &filed).await;
+            tracing::info!(
+                provider = %received.provider,
+                delivery.id = %delivery_id,
+                outcome = filed.outcome.as_str(),
+                new_events = filed.new_event_count,
+                jobs = filed.jobs.len(),
+                duration_ms = milliseconds(began),
+                "delivery.accepted"
+            );
+            Ok(())
+        }
+        Err(error) => {
+            tracing::warn!(
+                delivery.id = %delivery_id,
+                error = %Chain(&error),
+                "delivery {delivery_id} cannot be filed now, the queue has to carry it"
+            );
+            carry(app, &received).await?;
+            tracing::info!(
+                provider = %received.provider,
+                delivery.id = %delivery_id,
+                outcome = "CARRIED",
+                duration_ms = milliseconds(began),
+                "delivery.accepted"
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn file_in_time(app: &App, received: &Received<'_>) -> Result<Filed, OpenError> {
+    match tokio::time::timeout(FILING_TIMEOUT, file_twice(app, received)).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            // Whatever the server still does about it, the delivery has one id and is filed once.
+            app.store().await?.disconnect().await;
+            Err(StoreError::TimedOut.into())
+        }
+    }
+}
+
+/// A connection may turn out to be dead only when it is used, so the first failure to reach the server is no news.
+async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenError> {
+    let store = app.store().await?;
+    let first = file(&mut store.session().await?, received).await;
+    if !matches!(first, Err(StoreError::Unreachable(_))) {
+        return Ok(first?);
+    }
+    store.disconnect().await;
+    Ok(file(&mut store.session().await?, received).await?)
+}
+
+/// A doorbell that is not heard stays in the outbox, so a queue that is down delays the jobs and loses none.
+async fn ring(app: &App, filed: &Filed) {
+    let rings: Vec<Ring> = filed
+        .jobs
+        .iter()
+        .map(|(tenant_id, job_id)| Ring { tenant_id: *tenant_id, job_id: *job_id })
+        .collect();
+    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.ring(&rings)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(error = %Chain(&error), "the worker was not rung; the outbox keeps the jobs")
+        }
+        Err(_) => tracing::error!("the worker was not rung in time; the outbox keeps the jobs"),
+    }
+}
+
+async fn carry(app: &App, received: &Received<'_>) -> Result<(), NotAccepted> {
+    let message = Message::File(CarriedDelivery {
+        delivery_id: received.delivery_id,
+        provider: received.provider,
+        received_at: received.received_at,
+        headers: received.headers.clone(),
+        body: received.body.to_vec(),
+    });
+    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.send_after(&message, Duration::ZERO)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => {
+            tracing::error!(error = %Chain(&error), "the queue did not take the delivery either")
+        }
+        Err(_) => tracing::error!("the queue did not take the delivery in time either"),
+    }
+    Err(NotAccepted)
+}
+
+/// The headers as a JSON object, without what could open a door.
+fn kept(headers: &HeaderMap) -> Value {
+    let mut kept = Map::new();
+    for (name, value) in headers {
+        if !matches!(name.as_str(), "authorization" | "cookie") {
+            kept.insert(name.to_string(), String::from_utf8_lossy(value.as_bytes()).into());
+        }
+    }
+    Value::Object(kept)
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

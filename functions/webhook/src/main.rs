@@ -1,0 +1,14 @@
+//! The webhook function as Lambda starts it.
+
+use lambda_http::{Error, run, service_fn};
+use zixly_lambda_kit::{settings::environment, telemetry};
+use zixly_webhook::{App, WebhookConfig, routes};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = WebhookConfig::from_lookup(environment)?;
+    let app = App::new(config, &zixly_lambda_kit::aws::sdk_config(environment)?);
+    run(service_fn(async |request| Ok::<_, std::convert::Infallible>(routes::answer(&app, request).await)))
+        .await
+}

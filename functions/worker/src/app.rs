@@ -1,0 +1,150 @@
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
+use zixly_connectors::{ClientCredentials, http_client, hubspot::HubSpot, xero::Xero};
+use zixly_lambda_kit::{Chain, aws::SdkConfig, batch::run_batch};
+use zixly_payload_store::PayloadStore;
+use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError};
+use zixly_secrets::{FunctionSecret, SecretsError, TokenSets};
+use zixly_store::{Store, StoreError};
+
+use crate::{WorkerConfig, tokens::Tokens};
+
+/// How long a message is put off while something that every job needs is away.
+const AWAY: Duration = Duration::from_secs(30);
+
+/// Everything that the function reaches. Nothing is opened before it is needed.
+pub struct App {
+    pub(crate) config: WorkerConfig,
+    pub(crate) queue: JobQueue,
+    pub(crate) payloads: PayloadStore,
+    pub(crate) tokens: Tokens,
+    dead_letters: DeadLetterQueue,
+    secret: FunctionSecret,
+    store: OnceCell<Store>,
+    connectors: OnceCell<Connectors>,
+}
+
+/// The clients of the providers.
+pub(crate) struct Connectors {
+    pub(crate) xero: Xero,
+    pub(crate) hubspot: HubSpot,
+}
+
+/// A message's outcome is not recorded, so the message has to come back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unrecorded {
+    #[error("the store did not take the outcome")]
+    Store(#[from] StoreError),
+    #[error("the message could not be sent on")]
+    Queue(#[from] QueueError),
+    #[error("the function's secret cannot be read")]
+    Secrets(#[from] SecretsError),
+    #[error("the function's secret has no {0}")]
+    NotConfigured(&'static str),
+}
+
+impl Unrecorded {
+    /// Whether the same message may succeed later.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_passing(),
+            Self::Secrets(_) | Self::NotConfigured(_) => true,
+            Self::Queue(_) => false,
+        }
+    }
+}
+
+impl App {
+    /// An app over these settings.
+    pub fn new(config: WorkerConfig, sdk_config: &SdkConfig) -> Self {
+        Self {
+            queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
+            payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
+            tokens: Tokens::new(TokenSets::new(sdk_config, config.token_set_prefix.clone())),
+            dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
+            secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
+            store: OnceCell::new(),
+            connectors: OnceCell::new(),
+            config,
+        }
+    }
+
+    /// Works through a batch until `deadline` is near; the answer names the messages that have to come back.
+    pub async fn handle_batch(&self, batch: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
+        // Boxed, since a message's future holds those of all the steps of a workflow.
+        let handle = async |message| Box::pin(self.handle(message, deadline)).await;
+        run_batch(batch, deadline, self.config.drain_margin, handle).await
+    }
+
+    async fn handle(&self, sqs: SqsMessage, deadline: SystemTime) -> Result<(), Unrecorded> {
+        let body = sqs.body.unwrap_or_default();
+        let message = match Message::parse(&body) {
+            Ok(message) => message,
+            // It can never succeed: laid down with the reason, and acknowledged.
+            Err(error) => return self.bury(&body, &Chain(&error).to_string()).await,
+        };
+        let outcome = match &message {
+            Message::Ring { tenant_id, job_id } => {
+                self.run_job(*tenant_id, *job_id, sqs.receipt_handle.as_deref(), deadline).await
+            }
+            Message::File(delivery) => self.file(delivery).await,
+        };
+        match outcome {
+            // A fresh message: one that is merely returned would be counted, and end among the dead letters when,
+            // say, the database is away for long.
+            Err(error) if error.is_passing() => {
+                tracing::error!(error = %Chain(&error), "message.put_off");
+                Ok(self.queue.send_after(&message, AWAY).await?)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Lays a message down among the dead letters, with the reason.
+    pub(crate) async fn bury(&self, body: &str, reason: &str) -> Result<(), Unrecorded> {
+        tracing::error!(reason, "message.buried");
+        Ok(self.dead_letters.bury(body, reason).await?)
+    }
+
+    /// The store, whose address is in the function's secret.
+    pub(crate) async fn store(&self) -> Result<&Store, Unrecorded> {
+        self.store
+            .get_or_try_init(async || {
+                let url = self.secret.get("database_url").await?;
+                let url = url.ok_or(Unrecorded::NotConfigured("database_url"))?;
+                let certificate = self.secret.get("database_ca_certificate").await?;
+                Ok(Store::new(&url, certificate.as_ref().map(ExposeSecret::expose_secret))?)
+            })
+            .await
+    }
+
+    /// The providers' clients, whose credentials are in the function's secret.
+    pub(crate) async fn connectors(&self) -> Result<&Connectors, Unrecorded> {
+        self.connectors
+            .get_or_try_init(async || {
+                let http = http_client();
+                let xero = self.credentials("xero_client_id", "xero_client_secret").await?;
+                let hubspot = self.credentials("hubspot_client_id", "hubspot_client_secret").await?;
+                Ok(Connectors {
+                    xero: Xero::new(http.clone(), self.config.xero.clone(), xero),
+                    hubspot: HubSpot::new(http, self.config.hubspot.clone(), hubspot),
+                })
+            })
+            .await
+    }
+
+    async fn credentials(
+        &self,
+        id: &'static str,
+        secret: &'static str,
+    ) -> Result<ClientCredentials, Unrecorded> {
+        let field = async |name| self.secret.get(name).await?.ok_or(Unrecorded::NotConfigured(name));
+        Ok(ClientCredentials {
+            id: field(id).await?.expose_secret().to_owned(),
+            secret: field(secret).await?,
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What can end an attempt at a step, and what happens to the step then.
+
+use std::time::Duration;
+
+use zixly_connectors::ConnectorError;
+use zixly_domain::{JobId, Provider, WaitingReason};
+use zixly_payload_store::PayloadError;
+use zixly_secrets::SecretsError;
+use zixly_store::StoreError;
+
+/// How often a provider that gives no time is asked again.
+const UNTIMED_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a job that another one holds up waits before it looks again.
+const OTHER_JOB: Duration = Duration::from_secs(2);
+
+/// How often a job looks whether someone has authorised its connection again. It calls nobody for that.
+const REAUTHORISATION: Duration = Duration::from_mins(15);
+
+/// What ended an attempt at a step.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    #[error("{} is not connected; connect it, then retry the job", .0.name())]
+    NotConnected(Provider),
+    #[error("several {} accounts are connected, and nothing says which one is meant", .0.name())]
+    SeveralConnected(Provider),
+    #[error("the connection to {} needs authorisation", .0.name())]
+    NeedsAuthorisation(Provider),
+    #[error("job {0} is making the same write at this moment")]
+    HeldUpBy(JobId),
+    #[error("another job is refreshing the tokens of {}", .0.name())]
+    BeingRefreshed(Provider),
+    #[error("the tokens cannot be had")]
+    Secrets(#[from] SecretsError),
+    #[error("the report cannot be stored")]
+    Payload(#[from] PayloadError),
+    #[error("the step took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the step panicked, which is a defect of Zixly")]
+    Panicked,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What happens to a step whose attempt has ended without an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Tried again, not sooner than this and as long as it has attempts left.
+    Retry { at_least: Duration },
+    /// Tried again after this time, at the cost of no attempt.
+    Wait { reason: WaitingReason, for_at_least: Duration },
+    /// Not tried again: it cannot heal by itself.
+    Stop,
+    /// Nothing can be recorded about it, so it is neither.
+    Unrecorded,
+}
+
+impl StepError {
+    /// What happens to the step now. Every variant is listed, so that a new one has to be thought about.
+    pub(crate) fn disposition(&self) -> Disposition {
+        use Disposition::{Retry, Stop, Unrecorded, Wait};
+        const RETRY: Disposition = Retry { at_least: Duration::ZERO };
+        const REAUTHORISE: Disposition =
+            Wait { reason: WaitingReason::Reauthorisation, for_at_least: REAUTHORISATION };
+        const LATER: Disposition = Wait { reason: WaitingReason::OtherJob, for_at_least: OTHER_JOB };
+        match self {
+            Self::Connector(error) => match error {
+                ConnectorError::RateLimited { retry_after, .. } => Wait {
+                    reason: WaitingReason::RateBudget,
+                    for_at_least: retry_after.unwrap_or(UNTIMED_LIMIT),
+                },
+                ConnectorError::Unauthorised { .. } | ConnectorError::ReauthorisationNeeded { .. } => {
+                    REAUTHORISE
+                }
+                ConnectorError::Unavailable { retry_after, .. } => {
+                    Retry { at_least: retry_after.unwrap_or_default() }
+                }
+                ConnectorError::Unreachable { .. } | ConnectorError::Malformed { .. } => RETRY,
+                ConnectorError::Rejected { .. } => Stop,
+            },
+            Self::NeedsAuthorisation(_) => REAUTHORISE,
+            Self::HeldUpBy(_) | Self::BeingRefreshed(_) => LATER,
+            Self::NotConnected(_) | Self::SeveralConnected(_) => Stop,
+            Self::Secrets(_) | Self::Payload(_) => RETRY,
+            Self::TimedOut(_) | Self::Panicked => RETRY,
+            Self::Store(_) => Unrecorded,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Runs jobs: claims one under a fenced lease, takes its workflow step by step, and records each step before the
+//! next begins. A worker that dies is replaced by one that goes on after the last recorded step.
+//!
+//! The parts, from the outside in: [`App`] takes a batch of messages; `run` claims a job and records how it ended;
+//! `steps` runs one step with its attempts; `effects` makes a write happen once; `tokens` keeps connections open;
+//! `workflows` holds what each workflow does, one file each.
+//!
+//! **Invariant:** serves no HTTP, and never sleeps to wait: a wait is a due time in PostgreSQL and a delayed message.
+
+mod app;
+mod config;
+mod connections;
+mod effects;
+mod error;
+mod filing;
+mod run;
+mod steps;
+mod tokens;
+mod workflows;
+
+pub use app::App;
+pub use config::WorkerConfig;

@@ -1,0 +1,184 @@
+//! Claims a job, runs its workflow, and records how it ended.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use zixly_domain::{JobId, TenantId, WaitingReason};
+use zixly_queues::Message;
+use zixly_store::{
+    Store, StoreError,
+    jobs::{self, Claim, Claimed},
+};
+
+use crate::{
+    app::{App, Unrecorded},
+    steps::{Halt, JobRun, StepContext},
+    workflows,
+};
+
+impl App {
+    /// Answers a job's doorbell. One that rings early, late, twice or for nothing does no harm.
+    pub(crate) async fn run_job(
+        &self,
+        tenant_id: TenantId,
+        job_id: JobId,
+        receipt_handle: Option<&str>,
+        deadline: SystemTime,
+    ) -> Result<(), Unrecorded> {
+        let message = Message::Ring { tenant_id, job_id };
+        let store = self.store().await?;
+        let connectors = self.connectors().await?;
+        match self.claim(store, tenant_id, job_id).await? {
+            Claimed::Ours(claim) => {
+                let (_, outcome) = tokio::join!(
+                    self.come_back_soon(receipt_handle),
+                    self.run_claimed(StepContext { app: self, store, connectors, claim: &claim }, deadline)
+                );
+                outcome
+            }
+            // Whoever holds it may die, and take the message that brought it along.
+            Claimed::Held(until) => Ok(self.queue.send_after(&message, time_until(until)).await?),
+            Claimed::NotDue(Some(due_at)) => Ok(self.queue.send_after(&message, time_until(due_at)).await?),
+            Claimed::NotDue(None) | Claimed::Ended(_) => Ok(()),
+            // It can never succeed: laid down with the reason, and acknowledged.
+            Claimed::Unknown => {
+                self.bury(&message.to_body(), &format!("tenant {tenant_id} has no job {job_id}")).await
+            }
+        }
+    }
+
+    /// A connection may turn out to be dead only when it is used, so the first failure to reach the server is no news.
+    async fn claim(&self, store: &Store, tenant_id: TenantId, job_id: JobId) -> Result<Claimed, StoreError> {
+        let first = self.try_claim(store, tenant_id, job_id).await;
+        if !matches!(first, Err(StoreError::Unreachable(_))) {
+            return first;
+        }
+        store.disconnect().await;
+        self.try_claim(store, tenant_id, job_id).await
+    }
+
+    async fn try_claim(
+        &self,
+        store: &Store,
+        tenant_id: TenantId,
+        job_id: JobId,
+    ) -> Result<Claimed, StoreError> {
+        let mut session = store.session().await?;
+        let tx = session.begin(tenant_id).await?;
+        let claimed = jobs::claim(&tx, tenant_id, job_id, self.config.lease).await?;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Should this worker die, its message comes back as soon as the lease has run out.
+    async fn come_back_soon(&self, receipt_handle: Option<&str>) {
+        let Some(receipt_handle) = receipt_handle else { return };
+        let delay = self.config.lease + Duration::from_secs(1);
+        if let Err(error) = self.queue.return_after(receipt_handle, delay).await {
+            tracing::debug!(%error, "the message keeps the queue's own time");
+        }
+    }
+
+    async fn run_claimed(&self, context: StepContext<'_>, deadline: SystemTime) -> Result<(), Unrecorded> {
+        let StepContext { store, claim, .. } = context;
+        let mut run = JobRun::resume(context, deadline).await?;
+        let outcome = workflows::run(&mut run).await;
+        let metrics = metrics(claim, run.step_count());
+        match outcome {
+            Ok(result) => self.complete(store, claim, &result, &metrics).await,
+            Err(Halt::Wait { reason, due_at }) => self.wait(store, claim, reason, due_at).await,
+            Err(Halt::Failed { reason }) => self.fail(store, claim, &reason, &metrics).await,
+            Err(Halt::Poisoned { reason }) => {
+                self.fail(store, claim, &reason, &metrics).await?;
+                let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
+                self.bury(&message.to_body(), &reason).await
+            }
+            // Another worker decides now.
+            Err(Halt::Unrecorded(StoreError::LeaseLost(job_id))) => {
+                tracing::warn!(job.id = %job_id, "the lease on job {job_id} was lost, another worker goes on");
+                Ok(())
+            }
+            Err(Halt::Unrecorded(error)) => Err(error.into()),
+        }
+    }
+
+    async fn complete(
+        &self,
+        store: &Store,
+        claim: &Claim,
+        result: &Value,
+        metrics: &Value,
+    ) -> Result<(), Unrecorded> {
+        let mut session = store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        jobs::complete(&tx, claim, result, metrics).await?;
+        tx.commit().await?;
+        log_end(claim, "COMPLETED", None, metrics);
+        Ok(())
+    }
+
+    async fn fail(
+        &self,
+        store: &Store,
+        claim: &Claim,
+        reason: &str,
+        metrics: &Value,
+    ) -> Result<(), Unrecorded> {
+        let mut session = store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        jobs::fail(&tx, claim, reason, metrics).await?;
+        tx.commit().await?;
+        log_end(claim, "FAILED", Some(reason), metrics);
+        Ok(())
+    }
+
+    async fn wait(
+        &self,
+        store: &Store,
+        claim: &Claim,
+        reason: WaitingReason,
+        due_at: Timestamp,
+    ) -> Result<(), Unrecorded> {
+        let mut session = store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        jobs::wait(&tx, claim, reason, Some(due_at)).await?;
+        tx.commit().await?;
+        drop(session);
+        let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
+        self.queue.send_after(&message, time_until(due_at)).await?;
+        tracing::info!(
+            tenant.id = %claim.tenant_id,
+            job.id = %claim.job_id,
+            reason = %reason,
+            due_at = %due_at,
+            "job.waiting"
+        );
+        Ok(())
+    }
+}
+
+fn time_until(at: Timestamp) -> Duration {
+    at.duration_since(Timestamp::now()).try_into().unwrap_or_default()
+}
+
+fn metrics(claim: &Claim, steps: u16) -> Value {
+    let milliseconds = |from: Timestamp, to: Timestamp| to.duration_since(from).as_millis().max(0);
+    json!({
+        "steps": steps,
+        "queued_ms": i64::try_from(milliseconds(claim.created_at, claim.started_at)).unwrap_or(i64::MAX),
+        "duration_ms": i64::try_from(milliseconds(claim.started_at, Timestamp::now())).unwrap_or(i64::MAX),
+    })
+}
+
+fn log_end(claim: &Claim, status: &str, reason: Option<&str>, metrics: &Value) {
+    tracing::info!(
+        tenant.id = %claim.tenant_id,
+        job.id = %claim.job_id,
+        job_type = claim.job_type,
+        outcome = status,
+        reason,
+        duration_ms = metrics["duration_ms"].as_i64(),
+        "job.finished"
+    );
+}

@@ -1,0 +1,240 @@
+//! One job's run, step by step. A step that is recorded gives its output back without running again.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use zixly_domain::{MAX_ATTEMPTS, WaitingReason, backoff};
+use zixly_lambda_kit::Chain;
+use zixly_store::{
+    Store, StoreError,
+    jobs::{self, Claim},
+    related_records::RelatedRecord,
+    steps::{self, Attempts},
+};
+
+use crate::{
+    app::{App, Connectors},
+    error::{Disposition, StepError},
+};
+
+/// How many attempts at one step may be cut off, by a crash or a timeout of the function, until the step is taken
+/// for what kills the worker.
+const MAX_CUT_OFF: u16 = 5;
+
+/// What a step gives: its output, and what else is recorded with it.
+pub(crate) struct Done<T> {
+    output: T,
+    records: Vec<RelatedRecord>,
+    about: Option<String>,
+}
+
+impl<T> Done<T> {
+    /// A step that gives `output` and has touched no external record.
+    pub(crate) fn new(output: T) -> Self {
+        Self { output, records: Vec::new(), about: None }
+    }
+
+    /// Notes an external record that the step read, created or updated.
+    pub(crate) fn touching(mut self, record: RelatedRecord) -> Self {
+        self.records.push(record);
+        self
+    }
+
+    /// Says what the job is about, in its owner's words.
+    pub(crate) fn about(mut self, about: Option<String>) -> Self {
+        self.about = about;
+        self
+    }
+}
+
+/// Why a run ends before its workflow does.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The job waits; the next ring goes on where it stopped.
+    Wait { reason: WaitingReason, due_at: Timestamp },
+    /// The job has failed, for this reason.
+    Failed { reason: String },
+    /// The job kills its workers, or cannot be understood: failed, and its message is laid aside as well.
+    Poisoned { reason: String },
+    /// What happened cannot be recorded.
+    Unrecorded(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Unrecorded(error)
+    }
+}
+
+/// A claimed job on its way through its workflow.
+pub(crate) struct JobRun<'a> {
+    pub(crate) context: StepContext<'a>,
+    done: HashMap<String, Value>,
+    position: u16,
+    deadline: SystemTime,
+}
+
+/// What a step has to work with.
+pub(crate) struct StepContext<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) store: &'a Store,
+    pub(crate) connectors: &'a Connectors,
+    pub(crate) claim: &'a Claim,
+}
+
+impl<'a> JobRun<'a> {
+    /// The run of a claimed job, with what earlier runs have recorded.
+    pub(crate) async fn resume(context: StepContext<'a>, deadline: SystemTime) -> Result<Self, StoreError> {
+        let mut session = context.store.session().await?;
+        let tx = session.begin(context.claim.tenant_id).await?;
+        let done = steps::list_done(&tx, context.claim).await?.into_iter().collect();
+        tx.commit().await?;
+        drop(session);
+        Ok(Self { context, done, position: 0, deadline })
+    }
+
+    /// What the job is to be run on.
+    pub(crate) fn parameters<T: DeserializeOwned>(&self) -> Result<T, Halt> {
+        serde_json::from_value(self.context.claim.parameters.clone()).map_err(|error| Halt::Poisoned {
+            reason: format!("the job's parameters cannot be read: {error}"),
+        })
+    }
+
+    /// How many steps the run has come through.
+    pub(crate) fn step_count(&self) -> u16 {
+        self.position
+    }
+
+    /// Runs the step called `name` and records its output, or gives the recorded output.
+    pub(crate) async fn step<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        work: impl AsyncFnOnce(&StepContext<'_>) -> Result<Done<T>, StepError>,
+    ) -> Result<T, Halt> {
+        self.position += 1;
+        if let Some(output) = self.done.get(name) {
+            return from_recorded(name, output.clone());
+        }
+        let timeout = self.time_for_a_step()?;
+        let attempts = self.begin(name).await?;
+        let began = std::time::Instant::now();
+        fail::fail_point!(format!("begun:{name}").as_str());
+        let outcome =
+            AssertUnwindSafe(tokio::time::timeout(timeout, work(&self.context))).catch_unwind().await;
+        fail::fail_point!(format!("worked:{name}").as_str());
+        let outcome = match outcome {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(StepError::TimedOut(timeout)),
+            Err(_) => Err(StepError::Panicked),
+        };
+        self.log(name, attempts, &outcome, began.elapsed());
+        match outcome {
+            Ok(done) => {
+                let output = self.record(name, done).await?;
+                fail::fail_point!(format!("recorded:{name}").as_str());
+                from_recorded(name, output)
+            }
+            Err(error) => Err(self.halt(name, attempts, error).await?),
+        }
+    }
+
+    async fn begin(&self, name: &str) -> Result<Attempts, Halt> {
+        let claim = self.context.claim;
+        let mut session = self.context.store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        let attempts = steps::begin(&tx, claim, name, self.position).await?;
+        tx.commit().await?;
+        let cut_off = attempts.begun.saturating_sub(attempts.failed + 1);
+        if cut_off >= MAX_CUT_OFF {
+            return Err(Halt::Poisoned {
+                reason: format!(
+                    "the step {name} was begun {cut_off} times without an outcome: the worker died each time"
+                ),
+            });
+        }
+        Ok(attempts)
+    }
+
+    async fn record<T: Serialize>(&self, name: &str, done: Done<T>) -> Result<Value, Halt> {
+        let claim = self.context.claim;
+        let output = serde_json::to_value(&done.output).expect("an output is plain data");
+        let mut session = self.context.store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        steps::done(&tx, claim, name, &output, &done.records).await?;
+        if let Some(about) = &done.about {
+            jobs::name(&tx, claim, about).await?;
+        }
+        tx.commit().await?;
+        Ok(output)
+    }
+
+    /// Records that the attempt gave nothing, and says what happens to the job.
+    async fn halt(&self, name: &str, attempts: Attempts, error: StepError) -> Result<Halt, Halt> {
+        let claim = self.context.claim;
+        let disposition = match (error.disposition(), error) {
+            (Disposition::Unrecorded, StepError::Store(error)) => return Err(Halt::Unrecorded(error)),
+            (disposition, error) => (disposition, Chain(&error).to_string()),
+        };
+        let (disposition, message) = disposition;
+        let mut session = self.context.store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        let halt = match disposition {
+            Disposition::Wait { reason, for_at_least } => {
+                steps::waiting(&tx, claim, name).await?;
+                // Jobs that were stopped together should not all come back in the same moment.
+                let jitter = Duration::from_secs(1).mul_f64(rand::random());
+                Halt::Wait { reason, due_at: Timestamp::now() + for_at_least + jitter }
+            }
+            Disposition::Retry { at_least } if attempts.failed + 1 < MAX_ATTEMPTS => {
+                steps::failed(&tx, claim, name, &message).await?;
+                let delay = backoff(attempts.failed + 1, rand::random()).max(at_least);
+                Halt::Wait { reason: WaitingReason::Backoff, due_at: Timestamp::now() + delay }
+            }
+            Disposition::Retry { .. } | Disposition::Stop | Disposition::Unrecorded => {
+                steps::failed(&tx, claim, name, &message).await?;
+                Halt::Failed { reason: format!("{name}: {message}") }
+            }
+        };
+        tx.commit().await?;
+        Ok(halt)
+    }
+
+    /// The time that the next step may take; a wait instead, when too little is left for one.
+    fn time_for_a_step(&self) -> Result<Duration, Halt> {
+        let config = &self.context.app.config;
+        let left = self.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        if left < config.drain_margin {
+            return Err(Halt::Wait { reason: WaitingReason::Backoff, due_at: Timestamp::now() });
+        }
+        Ok(config.step_timeout.min(left.saturating_sub(Duration::from_secs(2))))
+    }
+
+    fn log<T>(&self, name: &str, attempts: Attempts, outcome: &Result<T, StepError>, took: Duration) {
+        let claim = self.context.claim;
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let error = outcome.as_ref().err().map(|error| Chain(error).to_string());
+        tracing::info!(
+            tenant.id = %claim.tenant_id,
+            job.id = %claim.job_id,
+            step = name,
+            attempt = attempts.begun,
+            outcome = if error.is_none() { "done" } else { "not done" },
+            error,
+            duration_ms,
+            "step.finished"
+        );
+    }
+}
+
+fn from_recorded<T: DeserializeOwned>(name: &str, output: Value) -> Result<T, Halt> {
+    serde_json::from_value(output).map_err(|error| Halt::Poisoned {
+        reason: format!("the recorded output of {name} cannot be read: {error}"),
+    })
+}

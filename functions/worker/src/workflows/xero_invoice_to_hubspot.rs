@@ -1,0 +1,336 @@
+//! A paid Xero sales invoice marks its customer in HubSpot.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zixly_connectors::{hubspot::Contact, xero::Invoice};
+use zixly_domain::{Provider, RecordAction};
+use zixly_store::related_records::RelatedRecord;
+
+use super::nothing_to_do;
+use crate::{
+    effects::Write,
+    error::StepError,
+    steps::{Done, Halt, JobRun, StepContext},
+};
+
+/// The contact's own properties that this workflow writes besides `lifecyclestage`. They exist in every portal that
+/// is connected, and by them a write is found again.
+const INVOICE: &str = "zixly_last_paid_invoice";
+const AMOUNT: &str = "zixly_last_paid_amount";
+const CURRENCY: &str = "zixly_last_paid_currency";
+const PAID_ON: &str = "zixly_last_paid_on";
+
+#[derive(Deserialize)]
+struct Parameters {
+    organisation_id: String,
+    invoice_id: String,
+}
+
+/// What is read of an invoice. The amount is text, so that no cent is lost on the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ReadInvoice {
+    number: Option<String>,
+    kind: String,
+    status: String,
+    amount_paid: Option<String>,
+    currency: Option<String>,
+    paid_on: Option<String>,
+    customer_email: Option<String>,
+}
+
+/// A paid sales invoice and whom it concerns, or why there is nothing to do.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Check {
+    Paid { customer_email: String, properties: BTreeMap<String, String> },
+    Stop(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Report {
+    bucket: String,
+    key: String,
+    size_bytes: usize,
+}
+
+/// Runs the steps; gives the job's result.
+pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+    let parameters: Parameters = job.parameters()?;
+    let invoice = job.step("read-invoice", async |context| read_invoice(context, &parameters).await).await?;
+    let checked = job
+        .step("check-invoice", async |_| Ok(Done::new(check(&parameters.invoice_id, invoice.as_ref()))))
+        .await?;
+    let (email, properties) = match checked {
+        Check::Paid { customer_email, properties } => (customer_email, properties),
+        Check::Stop(why) => return Ok(nothing_to_do(&why)),
+    };
+    let contact = job.step("find-contact", async |context| find_contact(context, &email).await).await?;
+    let Some(contact_id) = contact else {
+        return Ok(nothing_to_do(&format!("HubSpot has no contact with the e-mail address {email}.")));
+    };
+    let update =
+        Update { invoice_id: &parameters.invoice_id, contact_id: &contact_id, properties: &properties };
+    job.step("update-contact", async |context| update.make(context).await).await?;
+    let report = job
+        .step("store-report", async |context| store_report(context, invoice.as_ref(), &update).await)
+        .await?;
+    Ok(json!({
+        "outcome": "updated",
+        "summary": format!(
+            "Contact {contact_id} in HubSpot is marked as having paid invoice {}.",
+            properties.get(INVOICE).map_or("", String::as_str)
+        ),
+        "contact_id": contact_id,
+        "report": report,
+    }))
+}
+
+async fn read_invoice(
+    context: &StepContext<'_>,
+    parameters: &Parameters,
+) -> Result<Done<Option<ReadInvoice>>, StepError> {
+    let Parameters { organisation_id, invoice_id } = parameters;
+    let connection = context.connection(Provider::Xero, Some(organisation_id)).await?;
+    let invoice = context
+        .call(Provider::Xero, &connection, async |token| {
+            context.connectors.xero.fetch_invoice(token, organisation_id, invoice_id).await
+        })
+        .await?;
+    let Some(invoice) = invoice else { return Ok(Done::new(None)) };
+    let about = invoice.invoice_number.clone();
+    let record = RelatedRecord {
+        system: Provider::Xero,
+        record_type: "invoice",
+        record_id: invoice.invoice_id.clone(),
+        action: RecordAction::Read,
+    };
+    Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(record).about(about))
+}
+
+impl From<Invoice> for ReadInvoice {
+    fn from(invoice: Invoice) -> Self {
+        Self {
+            number: invoice.invoice_number,
+            kind: invoice.kind,
+            status: invoice.status,
+            amount_paid: invoice.amount_paid.or(invoice.total).map(|amount| amount.to_string()),
+            currency: invoice.currency_code,
+            paid_on: invoice.fully_paid_on.map(|date| date.to_string()),
+            customer_email: invoice.contact.and_then(|contact| contact.email_address),
+        }
+    }
+}
+
+fn check(invoice_id: &str, invoice: Option<&ReadInvoice>) -> Check {
+    let Some(invoice) = invoice else {
+        return Check::Stop(format!("Xero has no invoice {invoice_id} any more."));
+    };
+    let number = invoice.number.as_deref().unwrap_or(invoice_id);
+    if invoice.kind != "ACCREC" {
+        let what = if invoice.kind == "ACCPAY" { "a bill" } else { invoice.kind.as_str() };
+        return Check::Stop(format!("{number} is {what}, not a sales invoice."));
+    }
+    if invoice.status != "PAID" {
+        return Check::Stop(format!("Invoice {number} is {}, not PAID.", invoice.status));
+    }
+    let Some(customer_email) = invoice.customer_email.clone() else {
+        return Check::Stop(format!("The customer of invoice {number} has no e-mail address in Xero."));
+    };
+    let values = [
+        ("lifecyclestage", Some("customer".to_owned())),
+        (INVOICE, Some(number.to_owned())),
+        (AMOUNT, invoice.amount_paid.clone()),
+        (CURRENCY, invoice.currency.clone()),
+        (PAID_ON, invoice.paid_on.clone()),
+    ];
+    let properties = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    Check::Paid { customer_email, properties }
+}
+
+async fn find_contact(context: &StepContext<'_>, email: &str) -> Result<Done<Option<String>>, StepError> {
+    let connection = context.connection(Provider::HubSpot, None).await?;
+    let contact = context
+        .call(Provider::HubSpot, &connection, async |token| {
+            context.connectors.hubspot.find_contact_by_email(token, email, &["email"]).await
+        })
+        .await?;
+    Ok(match contact {
+        Some(contact) => {
+            let record = contact_record(&contact.id, RecordAction::Read);
+            Done::new(Some(contact.id)).touching(record)
+        }
+        None => Done::new(None),
+    })
+}
+
+/// The one write of this workflow.
+struct Update<'a> {
+    invoice_id: &'a str,
+    contact_id: &'a str,
+    properties: &'a BTreeMap<String, String>,
+}
+
+impl Update<'_> {
+    async fn make(&self, context: &StepContext<'_>) -> Result<Done<String>, StepError> {
+        let connection = context.connection(Provider::HubSpot, None).await?;
+        let write = Write {
+            effect_key: &self.effect_key(&connection.account_id),
+            step: "update-contact",
+            provider: Provider::HubSpot,
+            connection: &connection,
+            action: &format!("PATCH contact {}", self.contact_id),
+            request: &json!({ "properties": self.properties }),
+        };
+        let hubspot = &context.connectors.hubspot;
+        let look = async || {
+            let names: Vec<&str> = self.properties.keys().map(String::as_str).collect();
+            let contact = context
+                .call(Provider::HubSpot, &connection, async |token| {
+                    hubspot.fetch_contact(token, self.contact_id, &names).await
+                })
+                .await?;
+            Ok(contact.filter(|contact| self.is_there(contact)).map(|contact| contact.id))
+        };
+        let patch = async || {
+            let contact = context
+                .call(Provider::HubSpot, &connection, async |token| {
+                    hubspot.update_contact(token, self.contact_id, self.properties).await
+                })
+                .await?;
+            Ok(contact.id)
+        };
+        let contact_id = context.once(write, look, patch).await?;
+        let record = contact_record(&contact_id, RecordAction::Update);
+        Ok(Done::new(contact_id).touching(record))
+    }
+
+    /// Two jobs about the same payment of the same invoice mean the same write. When the invoice is paid anew, with
+    /// another amount or on another day, it is another write.
+    fn effect_key(&self, portal_id: &str) -> String {
+        let properties = serde_json::to_vec(self.properties).expect("texts serialise");
+        let digest: String =
+            Sha256::digest(properties).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let Self { invoice_id, contact_id, .. } = self;
+        format!("hubspot/{portal_id}/contact/{contact_id}/paid-invoice/{invoice_id}/{digest}")
+    }
+
+    /// Whether the contact shows this write. HubSpot moves `lifecyclestage` forwards only, so that one proves nothing.
+    fn is_there(&self, contact: &Contact) -> bool {
+        self.properties
+            .iter()
+            .filter(|(name, _)| name.as_str() != "lifecyclestage")
+            .all(|(name, value)| contact.properties.get(name).is_some_and(|is| is.as_deref() == Some(value)))
+    }
+}
+
+/// The same for every attempt, so that storing it twice changes nothing.
+async fn store_report(
+    context: &StepContext<'_>,
+    invoice: Option<&ReadInvoice>,
+    update: &Update<'_>,
+) -> Result<Done<Report>, StepError> {
+    let claim = context.claim;
+    let report = json!({
+        "job_id": claim.job_id,
+        "workflow": claim.job_type,
+        "invoice_id": update.invoice_id,
+        "invoice": invoice,
+        "contact_id": update.contact_id,
+        "written": update.properties,
+    });
+    let content = serde_json::to_vec_pretty(&report).expect("plain data serialises");
+    let size_bytes = content.len();
+    let payloads = &context.app.payloads;
+    let key = payloads
+        .put_result(claim.tenant_id, claim.job_id, "report.json", "application/json", content)
+        .await?;
+    Ok(Done::new(Report { bucket: payloads.bucket().to_owned(), key, size_bytes }))
+}
+
+fn contact_record(contact_id: &str, action: RecordAction) -> RelatedRecord {
+    RelatedRecord {
+        system: Provider::HubSpot,
+        record_type: "contact",
+        record_id: contact_id.to_owned(),
+        action,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paid() -> ReadInvoice {
+        ReadInvoice {
+            number: Some("INV-0006".into()),
+            kind: "ACCREC".into(),
+            status: "PAID".into(),
+            amount_paid: Some("148062.76".into()),
+            currency: Some("NZD".into()),
+            paid_on: Some("2019-03-19".into()),
+            customer_email: Some("liam@rockstar.com".into()),
+        }
+    }
+
+    fn stops(change: impl FnOnce(&mut ReadInvoice)) -> String {
+        let mut invoice = paid();
+        change(&mut invoice);
+        match check("a03ffcd2", Some(&invoice)) {
+            Check::Stop(why) => why,
+            go => panic!("{go:?} should have stopped"),
+        }
+    }
+
+    #[test]
+    fn a_paid_sales_invoice_marks_its_customer() {
+        let Check::Paid { customer_email, properties } = check("a03ffcd2", Some(&paid())) else {
+            panic!("a paid sales invoice goes on")
+        };
+        assert_eq!(customer_email, "liam@rockstar.com");
+        let written: Vec<(&str, &str)> =
+            properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(
+            written,
+            [
+                ("lifecyclestage", "customer"),
+                (AMOUNT, "148062.76"),
+                (CURRENCY, "NZD"),
+                (INVOICE, "INV-0006"),
+                (PAID_ON, "2019-03-19"),
+            ]
+        );
+    }
+
+    #[test]
+    fn everything_else_stops_and_says_why() {
+        assert_eq!(
+            stops(|invoice| invoice.kind = "ACCPAY".into()),
+            "INV-0006 is a bill, not a sales invoice."
+        );
+        assert_eq!(
+            stops(|invoice| invoice.status = "AUTHORISED".into()),
+            "Invoice INV-0006 is AUTHORISED, not PAID."
+        );
+        assert_eq!(
+            stops(|invoice| invoice.customer_email = None),
+            "The customer of invoice INV-0006 has no e-mail address in Xero."
+        );
+        assert_eq!(check("a03ffcd2", None), Check::Stop("Xero has no invoice a03ffcd2 any more.".into()));
+    }
+
+    #[test]
+    fn paying_anew_is_another_write() {
+        let key = |invoice: ReadInvoice| {
+            let Check::Paid { properties, .. } = check("a03ffcd2", Some(&invoice)) else {
+                panic!("it is paid")
+            };
+            Update { invoice_id: "a03ffcd2", contact_id: "1", properties: &properties }.effect_key("99")
+        };
+        assert_eq!(key(paid()), key(paid()));
+        let again = ReadInvoice { paid_on: Some("2019-04-01".into()), ..paid() };
+        assert_ne!(key(paid()), key(again));
+    }
+}
