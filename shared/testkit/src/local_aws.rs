@@ -1,9 +1,9 @@
 //! Queues, buckets, tables and secrets of one test's own on the local AWS.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
 use uuid::Uuid;
 use zixly_lambda_kit::aws::sdk_config;
@@ -60,6 +60,20 @@ impl LocalAws {
         answer.messages.unwrap_or_default()
     }
 
+    /// How many messages a queue holds back until later.
+    pub async fn waiting_count(&self, queue_url: &str) -> u32 {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+        let answer = aws_sdk_sqs::Client::new(&self.config)
+            .get_queue_attributes()
+            .queue_url(queue_url)
+            .attribute_names(name.clone())
+            .send()
+            .await
+            .expect("the local AWS has the queue");
+        let count = answer.attributes().and_then(|attributes| attributes.get(&name));
+        count.and_then(|count| count.parse().ok()).expect("a count is a number")
+    }
+
     /// A new bucket. Returns its name.
     pub async fn bucket(&self) -> String {
         aws_sdk_s3::Client::new(&self.config)
@@ -113,6 +127,19 @@ impl LocalAws {
             .await
             .expect("the local AWS makes a table");
         self.name.clone()
+    }
+
+    /// The number called `count` in an item of [`Self::counter_table`]; none where nothing was counted.
+    pub async fn count(&self, counter_key: &str) -> Option<u64> {
+        let key = AttributeValue::S(counter_key.to_owned());
+        let answer = aws_sdk_dynamodb::Client::new(&self.config)
+            .get_item()
+            .table_name(&self.name)
+            .key("counter_key", key)
+            .send()
+            .await
+            .expect("the local AWS has the table");
+        answer.item()?.get("count")?.as_n().ok()?.parse().ok()
     }
 
     /// A new secret with this value. Returns its name.

@@ -46,7 +46,7 @@ pub struct FunctionProcess {
 }
 
 impl FunctionProcess {
-    /// Starts `binary` with these settings and nothing else in its environment. Its log goes to the test's output.
+    /// Starts `binary` with these settings and nothing else in its environment. Its errors go to the test's output.
     /// `timeout` is what an invocation is told that it has.
     pub async fn start(
         binary: &str,
@@ -76,6 +76,7 @@ impl FunctionProcess {
             .env("AWS_LAMBDA_FUNCTION_NAME", "test")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)

@@ -1,0 +1,141 @@
+//! What comes of messages that are no plain doorbell.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod scene;
+
+use aws_lambda_events::sqs::SqsEvent;
+use jiff::Timestamp;
+use scene::{INVOICE_ID, Scene, batch, handle};
+use serde_json::json;
+use zixly_domain::{DeliveryId, JobId, Provider};
+use zixly_queues::{CarriedDelivery, Message};
+
+async fn buried_reasons(scene: &Scene) -> Vec<String> {
+    let buried = scene.aws.receive(&scene.dead_letter_queue_url).await;
+    let reason = |message: &aws_sdk_sqs::types::Message| {
+        message.message_attributes().unwrap()["reason"].string_value().unwrap().to_owned()
+    };
+    buried.iter().map(reason).collect()
+}
+
+fn carried(scene: &Scene) -> Message {
+    let body = format!(
+        r#"{{"events":[{{"resourceId":"{INVOICE_ID}","tenantId":"{}","tenantType":"ORGANISATION",
+           "eventCategory":"INVOICE","eventType":"UPDATE","eventDateUtc":"2026-10-01T09:12:44.917"}}],
+           "firstEventSequence": 1,"lastEventSequence": 1,"entropy":"S0m3r4Nd0mt3xt"}}"#,
+        scene.organisation_id
+    );
+    Message::File(CarriedDelivery {
+        delivery_id: DeliveryId::new(),
+        provider: Provider::Xero,
+        received_at: Timestamp::now(),
+        headers: json!({ "content-type": "application/json" }),
+        body: body.into_bytes(),
+    })
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_can_read_is_laid_aside_with_the_reason() {
+    let scene = Scene::empty().await;
+    let worker = scene.worker();
+    assert_eq!(handle(&worker, batch(&["not json", ""])).await.batch_item_failures, []);
+    let reasons = buried_reasons(&scene).await;
+    assert_eq!(reasons.len(), 2);
+    assert!(
+        reasons.iter().all(|reason| reason.starts_with("the message is not in a format of ours: ")),
+        "{reasons:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_bad_message_does_not_hold_up_its_neighbours() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    let mut messages: SqsEvent = batch(&["not json"]);
+    messages.records.extend(scene.ring(job_id).records);
+    assert_eq!(handle(&scene.worker(), messages).await.batch_item_failures, []);
+    assert_eq!(scene.status(job_id).await, "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_doorbell_for_a_job_of_another_tenant_is_laid_aside() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    let stranger = scene.database.tenant("stranger").await;
+    let message = Message::Ring { tenant_id: stranger, job_id };
+    handle(&scene.worker(), batch(&[&message.to_body()])).await;
+    assert_eq!(buried_reasons(&scene).await, [format!("tenant {stranger} has no job {job_id}")]);
+    assert_eq!(scene.status(job_id).await, "QUEUED");
+}
+
+#[tokio::test]
+async fn a_job_that_this_version_cannot_run_fails_and_is_laid_aside() {
+    let scene = Scene::empty().await;
+    let job_id = JobId::new();
+    let insert = format!(
+        "insert into pipeline_jobs (tenant_id, job_id, job_type, workflow_version, parameters)
+         values ('{}', '{job_id}', 'xero-to-fax', 1, '{{}}')",
+        scene.tenant_id
+    );
+    scene.database.superuser().await.batch_execute(&insert).await.unwrap();
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "FAILED");
+    let reason = "this worker cannot run the job: \"xero-to-fax\" is not a workflow; known are xero-invoice-to-hubspot";
+    assert_eq!(scene.job_column(job_id, "error_message").await, reason);
+    assert_eq!(buried_reasons(&scene).await, [reason]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_the_queue_carried_is_filed_once_and_its_job_is_rung() {
+    let scene = Scene::paid_invoice().await;
+    let worker = scene.worker();
+    let body = carried(&scene).to_body();
+    for _ in 0..2 {
+        assert_eq!(handle(&worker, batch(&[&body])).await.batch_item_failures, []);
+    }
+    assert_eq!(scene.database.count("select count(*) from deliveries").await, 1);
+    assert_eq!(scene.database.count("select count(*) from pipeline_jobs").await, 1);
+    let rung = scene.aws.receive(&scene.job_queue_url).await;
+    let bodies: Vec<&str> = rung.iter().filter_map(|message| message.body()).collect();
+    let job_id: JobId = scene.database.text("select job_id::text from pipeline_jobs").await.parse().unwrap();
+    let ring = Message::Ring { tenant_id: scene.tenant_id, job_id }.to_body();
+    // The second message rings again, since nobody has heard the first one yet.
+    assert_eq!(bodies, [&ring, &ring]);
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_a_message_is_put_off_and_not_counted() {
+    let mut scene = Scene::paid_invoice().await;
+    let secret = json!({
+        "database_url": "postgres://zixly_worker@127.0.0.1:1/nowhere",
+        "xero_client_id": "client", "xero_client_secret": "x", "hubspot_client_id": "client", "hubspot_client_secret": "x",
+    });
+    let name = scene.aws.secret("worker-without-database", &secret.to_string()).await;
+    scene.settings.insert("FUNCTION_SECRET_ARN".to_owned(), name);
+    let worker = scene.worker();
+    let (ring, carried) = (scene.ring(JobId::new()), batch(&[&carried(&scene).to_body()]));
+    assert_eq!(handle(&worker, ring).await.batch_item_failures, []);
+    assert_eq!(handle(&worker, carried).await.batch_item_failures, []);
+    assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 2);
+}
+
+#[tokio::test]
+async fn a_doorbell_that_rings_too_early_is_hung_up_again() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    let later = "update pipeline_jobs set waiting_reason = 'poll', due_at = now() + interval '5 minutes'";
+    scene.database.superuser().await.batch_execute(later).await.unwrap();
+    handle(&scene.worker(), scene.ring(job_id)).await;
+    assert_eq!(scene.status(job_id).await, "QUEUED");
+    assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 1);
+}
+
+#[tokio::test]
+async fn a_batch_near_its_end_leaves_the_rest_to_the_next() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(3);
+    let answer = scene.worker().handle_batch(scene.ring(job_id), soon).await;
+    assert_eq!(answer.batch_item_failures.len(), 1);
+    assert_eq!(scene.status(job_id).await, "QUEUED");
+}

@@ -1,0 +1,281 @@
+//! A tenant with a Xero organisation and a HubSpot portal, on real servers, and a worker for its jobs.
+
+#![allow(dead_code, reason = "each test file uses its part of the scene")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use zixly_domain::{Delivery, DeliveryId, Event, JobId, Provider, TenantId, TokenSet, TokenSetId};
+use zixly_queues::Message;
+use zixly_secrets::TokenSets;
+use zixly_simulator::{ClientCredentials, Running, Simulator, SimulatorConfig};
+use zixly_store::deliveries::{Received, file};
+use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
+use zixly_worker::{App, WorkerConfig};
+
+pub const INVOICE_ID: &str = "a03ffcd2-5d91-4c7e-b483-318584e9e439";
+pub const EMAIL: &str = "liam@rockstar.com";
+const PORTAL_ID: u64 = 12_345_678;
+const CLIENT_SECRET: &str = "client-secret-marker";
+
+pub struct Scene {
+    pub database: TestDatabase,
+    pub aws: LocalAws,
+    pub simulator: Running,
+    pub tenant_id: TenantId,
+    pub organisation_id: String,
+    pub xero_token_set: TokenSetId,
+    pub hubspot_token_set: TokenSetId,
+    pub job_queue_url: String,
+    pub dead_letter_queue_url: String,
+    pub settings: HashMap<String, String>,
+    http: reqwest::Client,
+}
+
+impl Scene {
+    /// A scene with a paid invoice in Xero and its customer in HubSpot.
+    pub async fn paid_invoice() -> Self {
+        let scene = Self::empty().await;
+        scene.seed_invoice(json!({})).await;
+        scene.seed_contact().await;
+        scene
+    }
+
+    pub async fn empty() -> Self {
+        let organisation = Uuid::new_v4();
+        let client = || ClientCredentials { id: "client".to_owned(), secret: CLIENT_SECRET.to_owned() };
+        let config = SimulatorConfig::new(client(), client(), organisation, PORTAL_ID);
+        let simulator = Simulator::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let database = TestDatabase::create().await;
+        let aws = LocalAws::new();
+        let tenant_id = database.tenant("demo").await;
+        let organisation_id = organisation.to_string();
+        let (_, xero_token_set) = database.connect_account(tenant_id, Provider::Xero, &organisation_id).await;
+        let (_, hubspot_token_set) =
+            database.connect_account(tenant_id, Provider::HubSpot, &PORTAL_ID.to_string()).await;
+
+        let secret = json!({
+            "database_url": database.url(Role::Worker),
+            "xero_client_id": "client",
+            "xero_client_secret": CLIENT_SECRET,
+            "hubspot_client_id": "client",
+            "hubspot_client_secret": CLIENT_SECRET,
+        });
+        let job_queue_url = aws.queue("jobs").await;
+        let dead_letter_queue_url = aws.queue("dead-letters").await;
+        let settings = HashMap::from(
+            [
+                ("FUNCTION_SECRET_ARN", aws.secret("worker", &secret.to_string()).await),
+                ("JOB_QUEUE_URL", job_queue_url.clone()),
+                ("DEAD_LETTER_QUEUE_URL", dead_letter_queue_url.clone()),
+                ("PAYLOAD_BUCKET", aws.bucket().await),
+                ("TOKEN_SET_PREFIX", aws.secret_prefix()),
+                ("XERO_API_URL", format!("{}/xero/api.xro/2.0", simulator.url)),
+                ("XERO_TOKEN_URL", format!("{}/xero/connect/token", simulator.url)),
+                ("HUBSPOT_API_URL", format!("{}/hubspot", simulator.url)),
+                ("HUBSPOT_API_VERSION", "2026-03".to_owned()),
+                ("LEASE_MS", "1500".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let http = zixly_connectors::http_client();
+        let scene = Self {
+            database,
+            aws,
+            simulator,
+            tenant_id,
+            organisation_id,
+            xero_token_set,
+            hubspot_token_set,
+            job_queue_url,
+            dead_letter_queue_url,
+            settings,
+            http,
+        };
+        let organisation_id = scene.organisation_id.clone();
+        scene.grant("xero", &organisation_id, xero_token_set).await;
+        scene.grant("hubspot", &PORTAL_ID.to_string(), hubspot_token_set).await;
+        scene
+    }
+
+    /// Consents as the account's owner, and stores the tokens.
+    async fn grant(&self, provider: &str, account: &str, token_set_id: TokenSetId) {
+        let granted = self.control("grant", json!({ "provider": provider, "accounts": [account] })).await;
+        let text = |name: &str| SecretString::from(granted[name].as_str().unwrap());
+        let token_set = TokenSet {
+            access_token: text("access_token"),
+            refresh_token: text("refresh_token"),
+            expires_at: Timestamp::now() + Duration::from_secs(granted["expires_in"].as_u64().unwrap()),
+        };
+        self.token_sets().create(token_set_id, &token_set).await.unwrap();
+    }
+
+    pub fn token_sets(&self) -> TokenSets {
+        TokenSets::new(&self.aws.config, self.aws.secret_prefix())
+    }
+
+    /// Seeds the invoice, paid and with a customer, changed by what `change` says.
+    pub async fn seed_invoice(&self, change: Value) {
+        let mut record = json!({
+            "Type": "ACCREC", "InvoiceID": INVOICE_ID, "InvoiceNumber": "INV-0006", "Status": "PAID",
+            "AmountDue": 0.00, "AmountPaid": 148062.76, "Total": 148062.76, "CurrencyCode": "NZD",
+            "FullyPaidOnDate": "/Date(1552953600000+0000)/",
+            "Contact": {
+                "ContactID": "430fa14a-f945-44d3-9f97-5df5e28441b8", "Name": "Liam Gallagher", "EmailAddress": EMAIL,
+            },
+        });
+        for (name, value) in change.as_object().unwrap() {
+            record[name] = value.clone();
+        }
+        self.control("seed", json!({ "provider": "xero", "kind": "invoice", "record": record })).await;
+    }
+
+    pub async fn seed_contact(&self) {
+        let record = json!({ "id": "100451", "properties": { "email": EMAIL, "firstname": "Liam" } });
+        self.control("seed", json!({ "provider": "hubspot", "kind": "contact", "record": record })).await;
+    }
+
+    /// Has the providers misbehave.
+    pub async fn fault(&self, fault: Value) {
+        self.control("faults", fault).await;
+    }
+
+    /// A control call to the simulator.
+    pub async fn control(&self, route: &str, body: Value) -> Value {
+        let url = format!("{}/_sim/{route}", self.simulator.url);
+        let answer = self.http.post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{route}: {}", answer.text().await.unwrap());
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null)
+    }
+
+    /// The writes that the providers took.
+    pub async fn writes(&self) -> Vec<Value> {
+        self.list("effects").await
+    }
+
+    /// The calls that the providers got, as `METHOD path`.
+    pub async fn calls(&self) -> Vec<String> {
+        let calls = self.list("calls").await;
+        calls.iter().map(|call| format!("{} {}", call["method"], call["path"]).replace('"', "")).collect()
+    }
+
+    async fn list(&self, route: &str) -> Vec<Value> {
+        let url = format!("{}/_sim/{route}", self.simulator.url);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Files an event about the invoice, as the door does. `occurrence` makes it another event about the same.
+    pub async fn job_for_invoice(&self, occurrence: u32) -> JobId {
+        let event = Event {
+            provider: Provider::Xero,
+            account_id: self.organisation_id.clone(),
+            category: "INVOICE".into(),
+            action: "UPDATE".into(),
+            resource_id: INVOICE_ID.into(),
+            occurred_at: None,
+            dedupe_key: format!("{INVOICE_ID}/{occurrence}"),
+            payload: json!({}),
+        };
+        let delivery = Delivery { provider: Provider::Xero, events: vec![event], unreadable: Vec::new() };
+        let received = Received {
+            delivery_id: DeliveryId::new(),
+            provider: Provider::Xero,
+            received_at: Timestamp::now(),
+            headers: &json!({}),
+            body: b"{}",
+            content: Ok(&delivery),
+        };
+        let store = self.database.store(Role::Webhook);
+        let filed = file(&mut store.session().await.unwrap(), &received).await.unwrap();
+        filed.jobs[0].1
+    }
+
+    /// A worker in this process.
+    pub fn worker(&self) -> App {
+        let config = WorkerConfig::from_lookup(|name| self.settings.get(name).cloned()).unwrap();
+        App::new(config, &self.aws.config)
+    }
+
+    /// A worker as a process of its own, held up at `failpoint` when it gets there.
+    pub async fn worker_process(&self, failpoint: Option<&str>) -> FunctionProcess {
+        let aws = AWS_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = self
+            .settings
+            .clone()
+            .into_iter()
+            .chain(aws)
+            .chain([("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone())])
+            .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), format!("{point}=pause"))));
+        FunctionProcess::start(env!("CARGO_BIN_EXE_zixly-worker"), environment, Duration::from_secs(30)).await
+    }
+
+    pub fn ring(&self, job_id: JobId) -> SqsEvent {
+        batch(&[&Message::Ring { tenant_id: self.tenant_id, job_id }.to_body()])
+    }
+
+    /// Rings for the job until it has ended, hurrying its waits, at most ten times.
+    pub async fn run_to_the_end(&self, worker: &App, job_id: JobId) -> String {
+        for _ in 0..10 {
+            assert_eq!(handle(worker, self.ring(job_id)).await.batch_item_failures, []);
+            let status = self.status(job_id).await;
+            if status != "QUEUED" && status != "RUNNING" {
+                return status;
+            }
+            self.hurry().await;
+        }
+        panic!(
+            "the job has not ended: {}",
+            self.database.text("select waiting_reason from pipeline_jobs").await
+        )
+    }
+
+    /// Ends every wait and every lease now.
+    pub async fn hurry(&self) {
+        let hurry = "update pipeline_jobs set due_at = now() where due_at is not null;
+                     update pipeline_jobs set lease_expires_at = now() - interval '1 second' where status = 'RUNNING'";
+        self.database.superuser().await.batch_execute(hurry).await.unwrap();
+    }
+
+    pub async fn status(&self, job_id: JobId) -> String {
+        self.job_column(job_id, "status").await
+    }
+
+    pub async fn job_column(&self, job_id: JobId, column: &str) -> String {
+        self.database
+            .text(&format!("select ({column})::text from pipeline_jobs where job_id = '{job_id}'"))
+            .await
+    }
+
+    /// Names and statuses of all steps, in order.
+    pub async fn steps(&self) -> String {
+        self.database
+            .text("select string_agg(name || ' ' || status, ', ' order by position) from steps")
+            .await
+    }
+}
+
+pub const ALL_STEPS_DONE: &str =
+    "read-invoice DONE, check-invoice DONE, find-contact DONE, update-contact DONE, store-report DONE";
+
+pub fn batch(bodies: &[&str]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    for (index, body) in bodies.iter().enumerate() {
+        let mut message = SqsMessage::default();
+        message.message_id = Some(format!("message-{index}"));
+        message.body = Some((*body).to_owned());
+        event.records.push(message);
+    }
+    event
+}
+
+pub async fn handle(worker: &App, batch: SqsEvent) -> SqsBatchResponse {
+    worker.handle_batch(batch, SystemTime::now() + Duration::from_secs(30)).await
+}
