@@ -89,7 +89,7 @@ async fn file_in_time(app: &App, received: &Received<'_>) -> Result<Filed, OpenE
 async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenError> {
     let store = app.store().await?;
     let first = file(&mut store.session().await?, received).await;
-    if !matches!(first, Err(StoreError::Unreachable(_))) {
+    if !matches!(first, Err(StoreError::Unavailable(_))) {
         return Ok(first?);
     }
     store.disconnect().await;

@@ -51,7 +51,7 @@ impl App {
     /// A connection may turn out to be dead only when it is used, so the first failure to reach the server is no news.
     async fn claim(&self, store: &Store, tenant_id: TenantId, job_id: JobId) -> Result<Claimed, StoreError> {
         let first = self.try_claim(store, tenant_id, job_id).await;
-        if !matches!(first, Err(StoreError::Unreachable(_))) {
+        if !matches!(first, Err(StoreError::Unavailable(_))) {
             return first;
         }
         store.disconnect().await;

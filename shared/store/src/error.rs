@@ -1,11 +1,14 @@
+use std::error::Error;
+
+use tokio_postgres::error::SqlState;
 use zixly_domain::{JobId, UnknownWord};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be reached, or went away in between: try again later.
-    #[error("the database cannot be reached")]
-    Unreachable(#[source] tokio_postgres::Error),
+    /// The database cannot be reached, is stopping or starting, turns us away or is too busy: try again later.
+    #[error("the database is not available now")]
+    Unavailable(#[source] tokio_postgres::Error),
     /// The database did not answer in time: it may or may not have done what was asked.
     #[error("the database did not answer in time")]
     TimedOut,
@@ -25,27 +28,32 @@ pub enum StoreError {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        use tokio_postgres::error::SqlState as S;
-        // The server answers with an error code also when it is starting, stopping or full.
-        let is_away = match error.code() {
-            None => !error.to_string().contains("error serializing") && error.as_db_error().is_none(),
-            Some(code) => {
-                [S::ADMIN_SHUTDOWN, S::CRASH_SHUTDOWN, S::CANNOT_CONNECT_NOW, S::TOO_MANY_CONNECTIONS]
-                    .contains(code)
-                    || code.code().starts_with("08")
+        match error.code().map(SqlState::code) {
+            Some(QUERY_CANCELED) => Self::TimedOut,
+            Some(code) if PASSING_CLASSES.iter().any(|class| code.starts_with(class)) => {
+                Self::Unavailable(error)
             }
-        };
-        match error.code() {
-            Some(code) if *code == S::QUERY_CANCELED => Self::TimedOut,
-            _ if is_away => Self::Unreachable(error),
-            _ => Self::Refused(error),
+            Some(_) => Self::Refused(error),
+            None if is_broken_connection(&error) => Self::Unavailable(error),
+            None => Self::Refused(error),
         }
     }
 }
 
+/// The statement timeout.
+const QUERY_CANCELED: &str = "57014";
+
+/// Classes of error codes that say nothing about the statement: connection, authorisation, no such database (while
+/// one is set up), transaction rolled back, resources, operator intervention.
+const PASSING_CLASSES: &[&str] = &["08", "28", "3D", "40", "53", "57"];
+
+fn is_broken_connection(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
 impl StoreError {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without anybody changing the code.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TimedOut)
+        matches!(self, Self::Unavailable(_) | Self::TimedOut)
     }
 }
