@@ -13,7 +13,7 @@ use zixly_store::{Store, StoreError};
 use crate::{WorkerConfig, tokens::Tokens};
 
 /// How long a message is put off while something that every job needs is away.
-const AWAY: Duration = Duration::from_secs(30);
+const AWAY: Duration = Duration::from_secs(15);
 
 /// Everything that the function reaches. Nothing is opened before it is needed.
 pub struct App {
@@ -84,7 +84,7 @@ impl App {
         let message = match Message::parse(&body) {
             Ok(message) => message,
             // It can never succeed: laid down with the reason, and acknowledged.
-            Err(error) => return self.bury(&body, &Chain(&error).to_string()).await,
+            Err(error) => return self.bury(&body, &error.to_string()).await,
         };
         let outcome = match &message {
             Message::Ring { tenant_id, job_id } => {
@@ -105,7 +105,8 @@ impl App {
 
     /// Lays a message down among the dead letters, with the reason.
     pub(crate) async fn bury(&self, body: &str, reason: &str) -> Result<(), Unrecorded> {
-        tracing::error!(reason, "message.buried");
+        // The reason lies with the message. It may quote a parameter, so it is not for the log.
+        tracing::error!("message.buried");
         Ok(self.dead_letters.bury(body, reason).await?)
     }
 

@@ -219,7 +219,8 @@ impl<'a> JobRun<'a> {
     fn log<T>(&self, name: &str, attempts: Attempts, outcome: &Result<T, StepError>, took: Duration) {
         let claim = self.context.claim;
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let error = outcome.as_ref().err().map(|error| Chain(error).to_string());
+        // Without its causes, which may be a provider's own words about a person. The row has them.
+        let error = outcome.as_ref().err().map(StepError::to_string);
         tracing::info!(
             tenant.id = %claim.tenant_id,
             job.id = %claim.job_id,

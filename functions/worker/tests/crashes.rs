@@ -17,7 +17,7 @@ async fn killed_at(failpoint: String) {
     let scene = Scene::paid_invoice().await;
     let job_id = scene.job_for_invoice(1).await;
     let doomed = scene.worker_process(Some(&failpoint)).await;
-    let _ = doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await;
+    drop(doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await);
     wait_until_at(&scene, &failpoint).await;
     doomed.kill().await;
     assert_eq!(scene.status(job_id).await, "RUNNING", "{failpoint}");
@@ -103,7 +103,7 @@ async fn a_job_that_kills_every_worker_fails_and_is_laid_aside() {
     let job_id = scene.job_for_invoice(1).await;
     for _ in 0..5 {
         let doomed = scene.worker_process(Some("begun:read-invoice")).await;
-        let _ = doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await;
+        drop(doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await);
         wait_until_at(&scene, "begun:read-invoice").await;
         doomed.kill().await;
         scene.hurry().await;

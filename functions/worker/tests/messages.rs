@@ -13,10 +13,10 @@ use zixly_queues::{CarriedDelivery, Message};
 
 async fn buried_reasons(scene: &Scene) -> Vec<String> {
     let buried = scene.aws.receive(&scene.dead_letter_queue_url).await;
-    let reason = |message: &aws_sdk_sqs::types::Message| {
-        message.message_attributes().unwrap()["reason"].string_value().unwrap().to_owned()
-    };
-    buried.iter().map(reason).collect()
+    buried
+        .iter()
+        .map(|message| message.message_attributes().unwrap()["reason"].string_value().unwrap().to_owned())
+        .collect()
 }
 
 fn carried(scene: &Scene) -> Message {
@@ -43,7 +43,9 @@ async fn a_message_that_nobody_can_read_is_laid_aside_with_the_reason() {
     let reasons = buried_reasons(&scene).await;
     assert_eq!(reasons.len(), 2);
     assert!(
-        reasons.iter().all(|reason| reason.starts_with("the message is not in a format of ours: ")),
+        reasons
+            .iter()
+            .all(|reason| reason.starts_with("the message is not in a format of ours (line 1, column ")),
         "{reasons:?}"
     );
 }

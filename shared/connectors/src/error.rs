@@ -28,14 +28,15 @@ pub enum ConnectorError {
         reason: ReauthorisationReason,
     },
     /// Repeating the call cannot help.
-    #[error("{} rejected the request with status {status}: {message}", .provider.name())]
+    #[error("{} rejected the request with status {status}", .provider.name())]
     Rejected {
         /// Who rejects.
         provider: Provider,
         /// The HTTP status.
         status: u16,
-        /// The provider's own words, without control characters and secrets, at most 300 characters.
-        message: String,
+        /// The provider's own words. A source of their own, since they may name a person: a log leaves them out.
+        #[source]
+        words: ProviderWords,
     },
     /// The provider has a problem of its own or has locked the record; repeat the call later.
     #[error("{} cannot answer now (status {status})", .provider.name())]
@@ -66,6 +67,11 @@ pub enum ConnectorError {
         source: MalformedAnswer,
     },
 }
+
+/// What a provider said, without control characters and secrets, at most 300 characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ProviderWords(pub String);
 
 /// What ended an authorisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

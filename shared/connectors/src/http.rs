@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use zixly_domain::Provider;
 
-use crate::{ConnectorError, MalformedAnswer};
+use crate::{ConnectorError, MalformedAnswer, ProviderWords};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -135,8 +135,8 @@ impl Answer {
         secrets: &[SecretString],
     ) -> ConnectorError {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
-        let message = printable(message.as_deref().unwrap_or(reason), secrets);
-        ConnectorError::Rejected { provider, status: self.status.as_u16(), message }
+        let words = ProviderWords(printable(message.as_deref().unwrap_or(reason), secrets));
+        ConnectorError::Rejected { provider, status: self.status.as_u16(), words }
     }
 
     /// The wait that the provider asks for. All of them give seconds, some of them many hours.
@@ -203,6 +203,7 @@ mod tests {
     #[test]
     fn a_rejection_without_words_has_those_of_its_status() {
         let error = answer(409, None).failure(Provider::HubSpot, None, &[]);
-        assert_eq!(error.to_string(), "HubSpot rejected the request with status 409: Conflict");
+        assert_eq!(error.to_string(), "HubSpot rejected the request with status 409");
+        assert_eq!(std::error::Error::source(&error).expect("it has words").to_string(), "Conflict");
     }
 }

@@ -19,7 +19,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use zixly_domain::{Provider, TokenSet};
 
-pub use error::{ConnectorError, MalformedAnswer, ReauthorisationReason};
+pub use error::{ConnectorError, MalformedAnswer, ProviderWords, ReauthorisationReason};
 pub use http::{http_client, http_client_with_timeout};
 pub use oauth::ClientCredentials;
 pub use provider_url::{InvalidProviderUrl, ProviderUrl};

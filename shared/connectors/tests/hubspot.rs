@@ -157,7 +157,7 @@ async fn an_unknown_property_is_told_in_hubspots_words() {
     let body = json!({"status": "error", "category": "VALIDATION_ERROR", "message": "Property values were not valid: Property \"paid\" does not exist", "correlationId": "aeb5f871-7f07-4993-9211-075dc63e7cbf"});
     let error = update(&server(ResponseTemplate::new(400).set_body_json(body)).await).await.unwrap_err();
     assert_eq!(
-        error.to_string(),
+        with_cause(&error),
         "HubSpot rejected the request with status 400: Property values were not valid: Property \"paid\" does not exist"
     );
 }
@@ -214,4 +214,9 @@ fn hubspot(server: &MockServer) -> HubSpot {
         api_version: "2026-03".to_owned(),
     };
     HubSpot::new(http_client(), endpoints, ClientCredentials { id: "id".to_owned(), secret: "secret".into() })
+}
+
+/// The error with what the provider said.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

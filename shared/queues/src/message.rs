@@ -40,9 +40,14 @@ pub struct CarriedDelivery {
 /// A message that no worker of this version can ever read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// It is not one of ours.
-    #[error("the message is not in a format of ours")]
-    Format(#[source] serde_json::Error),
+    /// It is not one of ours. What it is instead is not quoted, since nobody knows what it holds.
+    #[error("the message is not in a format of ours (line {line}, column {column})")]
+    Format {
+        /// Where reading stopped.
+        line: usize,
+        /// Where reading stopped.
+        column: usize,
+    },
     /// It is from a newer version.
     #[error("the message has version {0}, this worker reads {VERSION}")]
     Version(u8),
@@ -73,11 +78,11 @@ enum Wire {
 impl Message {
     /// Reads a message's body.
     pub fn parse(body: &str) -> Result<Self, Unreadable> {
-        let VersionOnly { v } = serde_json::from_str(body).map_err(Unreadable::Format)?;
+        let VersionOnly { v } = serde_json::from_str(body).map_err(format_error)?;
         if v != VERSION {
             return Err(Unreadable::Version(v));
         }
-        let envelope: Envelope<Wire> = serde_json::from_str(body).map_err(Unreadable::Format)?;
+        let envelope: Envelope<Wire> = serde_json::from_str(body).map_err(format_error)?;
         Ok(match envelope.wire {
             Wire::Ring { tenant_id, job_id } => Self::Ring { tenant_id, job_id },
             Wire::File { delivery_id, provider, received_at, headers, body } => Self::File(CarriedDelivery {
@@ -104,6 +109,10 @@ impl Message {
         };
         serde_json::to_string(&Envelope { v: VERSION, wire }).expect("ids, texts and JSON values serialise")
     }
+}
+
+fn format_error(error: serde_json::Error) -> Unreadable {
+    Unreadable::Format { line: error.line(), column: error.column() }
 }
 
 #[cfg(test)]
@@ -139,8 +148,8 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_told_from_what_is_newer() {
         let error = |body| Message::parse(body).unwrap_err().to_string();
-        assert_eq!(error("not json"), "the message is not in a format of ours");
-        assert_eq!(error(r#"{"v":1,"type":"sing"}"#), "the message is not in a format of ours");
+        assert_eq!(error("not json"), "the message is not in a format of ours (line 1, column 2)");
+        assert!(error(r#"{"v":1,"type":"sing"}"#).starts_with("the message is not in a format of ours"));
         assert_eq!(error(r#"{"v":2,"anything":true}"#), "the message has version 2, this worker reads 1");
     }
 }

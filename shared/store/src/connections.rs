@@ -21,7 +21,11 @@ const LIST: &str = "
 
 const INSERT: &str = "
     insert into connections (connection_id, tenant_id, token_set_id, provider, account_id, account_name)
-    values ($1, $2, $3, $4, $5, $6)";
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (tenant_id, provider, account_id) do update
+       set token_set_id = excluded.token_set_id, account_name = excluded.account_name, status = 'HEALTHY',
+           updated_at = now()
+    returning connection_id";
 
 const NEEDS_AUTHORISATION: &str = "
     update connections
@@ -69,14 +73,14 @@ pub async fn list(
     rows.iter().map(from_row).collect()
 }
 
-/// Makes a connection.
+/// Makes a connection, or renews the authorisation of the one that the tenant has to this account.
 pub async fn insert(tx: &TenantTx<'_>, new: &NewConnection<'_>) -> Result<ConnectionId, StoreError> {
-    let connection_id = ConnectionId::new();
-    tx.inner
-        .execute_typed(
+    let rows = tx
+        .inner
+        .query_typed(
             INSERT,
             &[
-                (&connection_id.0, Type::UUID),
+                (&ConnectionId::new().0, Type::UUID),
                 (&new.tenant_id.0, Type::UUID),
                 (&new.token_set_id.0, Type::UUID),
                 (&new.provider.as_str(), Type::TEXT),
@@ -85,7 +89,7 @@ pub async fn insert(tx: &TenantTx<'_>, new: &NewConnection<'_>) -> Result<Connec
             ],
         )
         .await?;
-    Ok(connection_id)
+    Ok(ConnectionId(rows.first().expect("an upsert has one row").try_get("connection_id")?))
 }
 
 /// Records that the provider no longer accepts this connection's authorisation.

@@ -240,7 +240,7 @@ async fn file_events(
     filed.new_event_count += new_events;
     let mut to_ring: Vec<Uuid> = row.try_get("job_ids")?;
     if new_events < events.len() {
-        to_ring.extend(unheard(tx, received.provider, &dedupe_keys).await?.into_iter());
+        to_ring.extend(unheard(tx, received.provider, &dedupe_keys).await?);
         to_ring.sort_unstable();
         to_ring.dedup();
     }

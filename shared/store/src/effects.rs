@@ -1,7 +1,8 @@
 //! Effects: writes in somebody else's system, each with a row before it and an id after it.
 
+use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 use zixly_domain::{ConnectionId, EffectId, EffectStatus, JobId, Provider};
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::INSERT", INSERT),
+    ("effects::LIST", LIST),
     ("effects::LOCK", LOCK),
     ("effects::TAKE_OVER", TAKE_OVER),
     ("effects::DONE", DONE),
@@ -22,6 +24,12 @@ const INSERT: &str = "
                          status)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'INTENDED')
     on conflict on constraint effects_once do nothing";
+
+const LIST: &str = "
+    select effect_key, provider, action, request, status, provider_record_id, settled_by, settled_at
+      from effects
+     where job_id = $1
+     order by effect_id";
 
 const LOCK: &str = "
     select e.effect_id, e.job_id, e.status, e.provider_record_id,
@@ -46,6 +54,45 @@ const REFUSED: &str = "
     update effects
        set status = 'REFUSED', settled_at = now()
      where effect_id = $1 and status = 'INTENDED'";
+
+/// A write as its job's owner may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Made from what is written, the same for every attempt at it.
+    pub effect_key: String,
+    /// At whom.
+    pub provider: Provider,
+    /// For a person: `PATCH contact 100451`.
+    pub action: String,
+    /// What is written.
+    pub request: Value,
+    /// How far it is.
+    pub status: EffectStatus,
+    /// The provider's id of the record, once it is known.
+    pub provider_record_id: Option<String>,
+    /// How it is known that the write was made: `answer` or `look`.
+    pub settled_by: Option<String>,
+    /// Since when.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// The writes of a job, in the order in which it meant them.
+pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Effect>, StoreError> {
+    let rows = tx.inner.query_typed(LIST, &[(&job_id.0, Type::UUID)]).await?;
+    let from_row = |row: &Row| {
+        Ok(Effect {
+            effect_key: row.try_get("effect_key")?,
+            provider: row.try_get::<_, &str>("provider")?.parse()?,
+            action: row.try_get("action")?,
+            request: row.try_get("request")?,
+            status: row.try_get::<_, &str>("status")?.parse()?,
+            provider_record_id: row.try_get("provider_record_id")?,
+            settled_by: row.try_get("settled_by")?,
+            settled_at: row.try_get("settled_at")?,
+        })
+    };
+    rows.iter().map(from_row).collect()
+}
 
 /// A write that a step is about to make.
 pub struct NewEffect<'a> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
-use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
+use zixly_domain::{JobId, JobStatus, Provider, TenantId, WaitingReason};
 
 use crate::{StoreError, TenantTx};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::CLAIM", CLAIM),
     ("jobs::FIND", FIND),
+    ("jobs::LIST_OF_EVENT", LIST_OF_EVENT),
     ("jobs::HOLD", HOLD),
     ("jobs::NAME", NAME),
     ("jobs::WAIT", WAIT),
@@ -43,6 +44,14 @@ const FIND: &str = "
            created_at, started_at, completed_at
       from pipeline_jobs
      where job_id = $1";
+
+const LIST_OF_EVENT: &str = "
+    select j.job_id, j.job_type, j.status, j.about, j.result, j.error_message, j.waiting_reason, j.due_at,
+           j.lease_expires_at, j.created_at, j.started_at, j.completed_at
+      from events e
+      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.event_id = e.event_id
+     where e.tenant_id = $1 and e.provider = $2 and e.dedupe_key = sha256(convert_to($3, 'UTF8'))
+     order by j.job_id";
 
 const HOLD: &str = "
     select job_id
@@ -166,6 +175,23 @@ pub async fn claim(
 pub async fn find(tx: &TenantTx<'_>, job_id: JobId) -> Result<Option<Job>, StoreError> {
     let rows = tx.inner.query_typed(FIND, &[(&job_id.0, Type::UUID)]).await?;
     rows.first().map(job_from_row).transpose()
+}
+
+/// The jobs that the event with this dedupe key has started at a tenant, oldest first.
+pub async fn list_of_event(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    provider: Provider,
+    dedupe_key: &str,
+) -> Result<Vec<Job>, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(
+            LIST_OF_EVENT,
+            &[(&tenant_id.0, Type::UUID), (&provider.as_str(), Type::TEXT), (&dedupe_key, Type::TEXT)],
+        )
+        .await?;
+    rows.iter().map(job_from_row).collect()
 }
 
 /// Makes sure that the claim is still the latest, and keeps it so until the transaction ends.

@@ -1,7 +1,9 @@
 //! Steps: what a job has done so far. A step that is done keeps its output for ever.
 
+use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
+use zixly_domain::JobId;
 
 use crate::{
     StoreError, TenantTx,
@@ -10,12 +12,19 @@ use crate::{
 };
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("steps::LIST", LIST),
     ("steps::LIST_DONE", LIST_DONE),
     ("steps::BEGIN", BEGIN),
     ("steps::DONE", DONE),
     ("steps::FAILED", FAILED),
     ("steps::WAITING", WAITING),
 ];
+
+const LIST: &str = "
+    select name, status, attempts, started_at, finished_at
+      from steps
+     where job_id = $1
+     order by position";
 
 const LIST_DONE: &str =
     "select name, output from steps where job_id = $1 and status = 'DONE' order by position";
@@ -43,6 +52,21 @@ const WAITING: &str = "
        set status = 'WAITING', attempts = attempts - 1
      where job_id = $1 and name = $2 and status = 'RUNNING'";
 
+/// A step as its job's owner may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name in the workflow.
+    pub name: String,
+    /// RUNNING, WAITING, DONE or FAILED.
+    pub status: String,
+    /// Attempts begun; waits do not count.
+    pub attempts: u16,
+    /// When the first attempt began.
+    pub started_at: Timestamp,
+    /// When the last attempt ended.
+    pub finished_at: Option<Timestamp>,
+}
+
 /// How often a step has been tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempts {
@@ -50,6 +74,21 @@ pub struct Attempts {
     pub begun: u16,
     /// Attempts that ended in a recorded failure.
     pub failed: u16,
+}
+
+/// The steps that a job has begun, in order.
+pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Step>, StoreError> {
+    let rows = tx.inner.query_typed(LIST, &[(&job_id.0, Type::UUID)]).await?;
+    let from_row = |row: &Row| {
+        Ok(Step {
+            name: row.try_get("name")?,
+            status: row.try_get("status")?,
+            attempts: row.try_get::<_, i16>("attempts")?.cast_unsigned(),
+            started_at: row.try_get("started_at")?,
+            finished_at: row.try_get("finished_at")?,
+        })
+    };
+    rows.iter().map(from_row).collect()
 }
 
 /// The outputs of the job's done steps, by name, in order.

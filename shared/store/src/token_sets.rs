@@ -11,7 +11,10 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("token_sets::END_REFRESH", END_REFRESH),
 ];
 
-const INSERT: &str = "insert into token_sets (token_set_id, provider) values ($1, $2)";
+const INSERT: &str = "
+    insert into token_sets (token_set_id, provider)
+    values ($1, $2)
+    on conflict (token_set_id) do nothing";
 
 /// Longer than a token request may take, so that nobody begins a second one beside it.
 const LEASE_REFRESH: &str = "
@@ -35,7 +38,7 @@ pub struct RefreshLease {
     fence: i64,
 }
 
-/// Makes a token set.
+/// Makes a token set, unless it is there.
 pub async fn insert(
     session: &mut Session<'_>,
     token_set_id: TokenSetId,

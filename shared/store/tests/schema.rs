@@ -106,6 +106,7 @@ async fn every_statement_works_through_a_transaction_pooler() {
     let mut run_somewhere = std::collections::BTreeSet::new();
     for _ in 0..3 {
         for (name, sql) in zixly_store::statements() {
+            #[expect(clippy::disallowed_methods, reason = "asks for the types, past the pooler")]
             let types: Vec<Type> = direct.prepare(sql).await.unwrap().params().to_vec();
             for (role, client) in &mut clients {
                 let parameters: Vec<(&(dyn ToSql + Sync), Type)> =

@@ -1,5 +1,7 @@
 //! A real PostgreSQL database for each test, copied from a migrated template.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use secrecy::SecretString;
 use tokio_postgres::{Client, Config, NoTls, config::Host};
 use uuid::Uuid;
