@@ -7,7 +7,7 @@ use lambda_http::http::HeaderMap;
 use serde_json::{Map, Value};
 use zixly_domain::{Delivery, DeliveryId};
 use zixly_lambda_kit::Chain;
-use zixly_queues::{CarriedDelivery, Message, Ring};
+use zixly_queues::{CarriedDelivery, Message};
 use zixly_store::{
     StoreError,
     deliveries::{Filed, Received, file},
@@ -98,12 +98,7 @@ async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenErr
 
 /// A doorbell that is not heard stays in the outbox, so a queue that is down delays the jobs and loses none.
 async fn ring(app: &App, filed: &Filed) {
-    let rings: Vec<Ring> = filed
-        .jobs
-        .iter()
-        .map(|(tenant_id, job_id)| Ring { tenant_id: *tenant_id, job_id: *job_id })
-        .collect();
-    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.ring(&rings)).await {
+    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.ring(&filed.jobs)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the worker was not rung; the outbox keeps the jobs")

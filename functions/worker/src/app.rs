@@ -10,7 +10,7 @@ use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError};
 use zixly_secrets::{FunctionSecret, SecretsError, TokenSets};
 use zixly_store::{Store, StoreError};
 
-use crate::{WorkerConfig, tokens::Tokens};
+use crate::{WorkerConfig, connectors::Connectors, tokens::Tokens};
 
 /// How long a message is put off while something that every job needs is away.
 const AWAY: Duration = Duration::from_secs(15);
@@ -25,12 +25,6 @@ pub struct App {
     secret: FunctionSecret,
     store: OnceCell<Store>,
     connectors: OnceCell<Connectors>,
-}
-
-/// The clients of the providers.
-pub(crate) struct Connectors {
-    pub(crate) xero: Xero,
-    pub(crate) hubspot: HubSpot,
 }
 
 /// A message's outcome is not recorded, so the message has to come back.

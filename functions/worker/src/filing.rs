@@ -1,6 +1,6 @@
 //! Files a delivery that the queue carried while PostgreSQL was away. It was verified at the door.
 
-use zixly_queues::{CarriedDelivery, Ring};
+use zixly_queues::CarriedDelivery;
 use zixly_store::deliveries::{Received, file};
 use zixly_webhooks::{Verified, xero};
 
@@ -19,18 +19,13 @@ impl App {
             content: content.as_ref().map_err(|malformed| malformed.reason.as_str()),
         };
         let filed = file(&mut self.store().await?.session().await?, &received).await?;
-        let rings: Vec<Ring> = filed
-            .jobs
-            .iter()
-            .map(|(tenant_id, job_id)| Ring { tenant_id: *tenant_id, job_id: *job_id })
-            .collect();
-        self.queue.ring(&rings).await?;
+        self.queue.ring(&filed.jobs).await?;
         tracing::info!(
             provider = %carried.provider,
             delivery.id = %carried.delivery_id,
             outcome = filed.outcome.as_str(),
             new_events = filed.new_event_count,
-            jobs = rings.len(),
+            jobs = filed.jobs.len(),
             "delivery.filed"
         );
         Ok(())

@@ -10,6 +10,7 @@
 mod app;
 mod config;
 mod connections;
+mod connectors;
 mod effects;
 mod error;
 mod filing;

@@ -20,7 +20,8 @@ use zixly_store::{
 };
 
 use crate::{
-    app::{App, Connectors},
+    app::App,
+    connectors::Connectors,
     error::{Disposition, StepError},
 };
 

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
-use zixly_connectors::{Connector, ConnectorError, ReauthorisationReason};
+use zixly_connectors::{ConnectorError, ReauthorisationReason};
 use zixly_domain::{Provider, TokenSet, TokenSetId};
 use zixly_secrets::TokenSets;
 use zixly_store::{Store, token_sets};
 
-use crate::{app::Connectors, error::StepError};
+use crate::{connectors::Connectors, error::StepError};
 
 /// The token sets that this worker has seen.
 pub(crate) struct Tokens {
@@ -72,11 +72,7 @@ impl Tokens {
         if is_other(&token_set, refused) {
             return Ok(token_set);
         }
-        let now = Timestamp::now();
-        let refreshed = match provider {
-            Provider::Xero => connectors.xero.refresh(&token_set, now).await,
-            Provider::HubSpot => connectors.hubspot.refresh(&token_set, now).await,
-        };
+        let refreshed = connectors.refresh(provider, &token_set, Timestamp::now()).await;
         match refreshed {
             Ok(refreshed) => {
                 self.stored.store(token_set_id, &refreshed).await?;

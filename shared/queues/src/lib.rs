@@ -6,4 +6,4 @@ mod message;
 mod queue;
 
 pub use message::{CarriedDelivery, Message, Unreadable};
-pub use queue::{DeadLetterQueue, JobQueue, QueueError, Ring};
+pub use queue::{DeadLetterQueue, JobQueue, QueueError};

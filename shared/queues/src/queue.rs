@@ -24,15 +24,6 @@ impl QueueError {
     }
 }
 
-/// A doorbell to ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ring {
-    /// Whose job.
-    pub tenant_id: TenantId,
-    /// Which job.
-    pub job_id: JobId,
-}
-
 /// The queue that the workers listen to.
 #[derive(Clone)]
 pub struct JobQueue {
@@ -46,12 +37,12 @@ impl JobQueue {
         Self { client: Client::new(config), url }
     }
 
-    /// Rings the doorbells, ten to a call. After an error, some may have been rung.
-    pub async fn ring(&self, rings: &[Ring]) -> Result<(), QueueError> {
-        for ten in rings.chunks(10) {
+    /// Rings for these tenants' jobs, ten to a call. After an error, some may have been rung.
+    pub async fn ring(&self, jobs: &[(TenantId, JobId)]) -> Result<(), QueueError> {
+        for ten in jobs.chunks(10) {
             let mut batch = self.client.send_message_batch().queue_url(&self.url);
-            for (index, ring) in ten.iter().enumerate() {
-                batch = batch.entries(entry(index, ring)?);
+            for (index, (tenant_id, job_id)) in ten.iter().enumerate() {
+                batch = batch.entries(entry(index, *tenant_id, *job_id)?);
             }
             let answer = batch.send().await.map_err(QueueError::from_sdk)?;
             if let Some(refused) = answer.failed().first() {
@@ -148,12 +139,15 @@ impl Message {
     }
 }
 
-fn entry(index: usize, ring: &Ring) -> Result<SendMessageBatchRequestEntry, QueueError> {
-    let message = Message::Ring { tenant_id: ring.tenant_id, job_id: ring.job_id };
+fn entry(
+    index: usize,
+    tenant_id: TenantId,
+    job_id: JobId,
+) -> Result<SendMessageBatchRequestEntry, QueueError> {
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
-        .message_body(message.to_body())
-        .message_group_id(ring.tenant_id.to_string())
+        .message_body(Message::Ring { tenant_id, job_id }.to_body())
+        .message_group_id(tenant_id.to_string())
         .build()
         .map_err(QueueError::from_sdk)
 }
