@@ -19,6 +19,8 @@ create table connections (
     status        text not null default 'HEALTHY' check (status in ('HEALTHY', 'NEEDS_AUTHORISATION')),
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
-    unique (tenant_id, provider, account_id)
+    unique (tenant_id, provider, account_id),
+    -- For rows that name a connection: only one of their own tenant's.
+    unique (tenant_id, connection_id)
 );
 create index connections_account on connections (provider, account_id);

@@ -24,7 +24,7 @@ create index deliveries_tenant on deliveries (tenant_id, delivery_id);
 create table events (
     tenant_id     uuid not null,
     event_id      uuid not null,
-    connection_id uuid not null references connections,
+    connection_id uuid not null,
     -- No foreign key: the event outlives the delivery, which is dropped with its partition.
     delivery_id   uuid not null,
     provider      text not null,
@@ -40,6 +40,7 @@ create table events (
     -- Why no workflow was started, in words for a person.
     unhandled     text,
     primary key (tenant_id, event_id),
+    foreign key (tenant_id, connection_id) references connections (tenant_id, connection_id),
     -- For ever, not for a window: a provider may repeat an event a month later.
     constraint events_once unique (tenant_id, provider, dedupe_key)
 );

@@ -26,7 +26,10 @@ create table effects (
     effect_key         text not null,
     job_id             uuid not null,
     step               text not null,
-    connection_id      uuid not null references connections,
+    connection_id      uuid not null,
+    -- The record that is written to: contact 100451. Writes to it are made one after the other, so that a look
+    -- after a doubtful one tells the truth.
+    target             text not null,
     provider           text not null,
     -- For a person: PATCH contact 100451.
     action             text not null,
@@ -39,12 +42,14 @@ create table effects (
     settled_at         timestamptz,
     primary key (tenant_id, effect_id),
     foreign key (tenant_id, job_id) references pipeline_jobs,
+    foreign key (tenant_id, connection_id) references connections (tenant_id, connection_id),
     constraint effects_once unique (tenant_id, effect_key),
     constraint effects_done_with_record
         check ((status = 'DONE') = (provider_record_id is not null and settled_by is not null)),
     constraint effects_settled check ((status = 'INTENDED') = (settled_at is null))
 );
 create index effects_job on effects (tenant_id, job_id);
+create index effects_unsettled on effects (tenant_id, connection_id, target) where status = 'INTENDED';
 
 create table workflow_related_records (
     tenant_id         uuid not null,

@@ -46,12 +46,13 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- Whoever runs this is not always a superuser (Supabase), and may give a function only to a role that it is in and
--- that may create in the schema; both hold for this transaction's moment only.
+-- that may create in the schema; both for this moment only.
 grant zixly_router to current_user;
 grant create on schema public to zixly_router;
 alter function find_connections owner to zixly_router;
 alter function find_tenant_by_api_key owner to zixly_router;
 revoke create on schema public from zixly_router;
+revoke zixly_router from current_user;
 revoke all on function find_connections, find_tenant_by_api_key from public;
 
 grant usage on schema public to zixly_router, zixly_webhook, zixly_worker;

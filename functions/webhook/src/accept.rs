@@ -16,16 +16,17 @@ use zixly_webhooks::{Malformed, Verified};
 
 use crate::{App, app::OpenError};
 
-/// A provider waits five seconds in all; the queue gets what PostgreSQL leaves.
-const FILING_TIMEOUT: Duration = Duration::from_millis(2000);
-const QUEUE_TIMEOUT: Duration = Duration::from_millis(2500);
+/// How long PostgreSQL has, so that the queue still gets its turn.
+const FILING_TIMEOUT: Duration = Duration::from_millis(1800);
 
 /// Neither PostgreSQL nor the queue took the delivery; the sender has to send it again.
 pub(crate) struct NotAccepted;
 
-/// Files the delivery and rings the worker; while PostgreSQL is away, puts the delivery whole into the queue.
+/// Files the delivery and rings the worker; while PostgreSQL is away, puts the delivery whole into the queue. Gives up
+/// at `deadline`.
 pub(crate) async fn accept(
     app: &App,
+    deadline: Instant,
     verified: &Verified<'_>,
     headers: &HeaderMap,
     content: Result<Delivery, Malformed>,
@@ -43,7 +44,7 @@ pub(crate) async fn accept(
     };
     match file_in_time(app, &received).await {
         Ok(filed) => {
-            ring(app, &filed).await;
+            ring(app, deadline, &filed).await;
             tracing::info!(
                 provider = %received.provider,
                 delivery.id = %delivery_id,
@@ -61,7 +62,7 @@ pub(crate) async fn accept(
                 error = %Chain(&error),
                 "delivery {delivery_id} cannot be filed now, the queue has to carry it"
             );
-            carry(app, &received).await?;
+            carry(app, deadline, &received).await?;
             tracing::info!(
                 provider = %received.provider,
                 delivery.id = %delivery_id,
@@ -97,8 +98,8 @@ async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenErr
 }
 
 /// A doorbell that is not heard stays in the outbox, so a queue that is down delays the jobs and loses none.
-async fn ring(app: &App, filed: &Filed) {
-    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.ring(&filed.jobs)).await {
+async fn ring(app: &App, deadline: Instant, filed: &Filed) {
+    match tokio::time::timeout_at(deadline.into(), app.queue.ring(&filed.jobs)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the worker was not rung; the outbox keeps the jobs")
@@ -107,7 +108,7 @@ async fn ring(app: &App, filed: &Filed) {
     }
 }
 
-async fn carry(app: &App, received: &Received<'_>) -> Result<(), NotAccepted> {
+async fn carry(app: &App, deadline: Instant, received: &Received<'_>) -> Result<(), NotAccepted> {
     let message = Message::File(CarriedDelivery {
         delivery_id: received.delivery_id,
         provider: received.provider,
@@ -115,7 +116,7 @@ async fn carry(app: &App, received: &Received<'_>) -> Result<(), NotAccepted> {
         headers: received.headers.clone(),
         body: received.body.to_vec(),
     });
-    match tokio::time::timeout(QUEUE_TIMEOUT, app.queue.send_after(&message, Duration::ZERO)).await {
+    match tokio::time::timeout_at(deadline.into(), app.queue.send_after(&message, Duration::ZERO)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the queue did not take the delivery either")

@@ -1,9 +1,10 @@
+use std::sync::Arc;
+
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
 use zixly_budgets::Counters;
 use zixly_lambda_kit::aws::SdkConfig;
 use zixly_queues::JobQueue;
-use zixly_secrets::{FunctionSecret, SecretsError};
+use zixly_secrets::{FromSecret, FunctionSecret, SecretsError};
 use zixly_store::{Store, StoreError};
 use zixly_webhooks::SigningKeys;
 
@@ -17,7 +18,7 @@ pub struct App {
     /// What counts refusals.
     pub(crate) counters: Counters,
     secret: FunctionSecret,
-    store: OnceCell<Store>,
+    store: FromSecret<Store>,
 }
 
 /// The store cannot be reached, or it is not even known where it is.
@@ -38,7 +39,7 @@ impl App {
             queue: JobQueue::new(sdk_config, config.job_queue_url),
             counters: Counters::new(sdk_config, config.counter_table),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn),
-            store: OnceCell::new(),
+            store: FromSecret::new(),
         }
     }
 
@@ -48,9 +49,9 @@ impl App {
     }
 
     /// The store, whose address is in the function's secret.
-    pub(crate) async fn store(&self) -> Result<&Store, OpenError> {
+    pub(crate) async fn store(&self) -> Result<Arc<Store>, OpenError> {
         self.store
-            .get_or_try_init(async || {
+            .get(&self.secret, async || {
                 let url = self.secret.get("database_url").await?.ok_or(OpenError::NoAddress)?;
                 let certificate = self.secret.get("database_ca_certificate").await?;
                 Ok(Store::new(&url, certificate.as_ref().map(ExposeSecret::expose_secret))?)

@@ -33,6 +33,7 @@ pub(crate) async fn report(app: &App) -> Response<Body> {
         .status(if is_up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CACHE_CONTROL, "no-store")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .body(Body::from(body.to_string()))
         .expect("the headers are valid")
 }

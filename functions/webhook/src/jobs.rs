@@ -37,7 +37,8 @@ enum Found {
 }
 
 async fn find_job(app: &App, key: &ApiKey, job_id: &str) -> Result<Found, OpenError> {
-    let mut session = app.store().await?.session().await?;
+    let store = app.store().await?;
+    let mut session = store.session().await?;
     let Some(tenant_id) = api_keys::find_tenant(&mut session, &key.hash()).await? else {
         return Ok(Found::NoTenant);
     };
@@ -71,6 +72,7 @@ fn answer(job: &Job) -> Response<Body> {
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CACHE_CONTROL, "no-store")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .body(Body::from(body.to_string()))
         .expect("the headers are valid")
 }

@@ -1,19 +1,24 @@
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
 use zixly_connectors::{ClientCredentials, http_client, hubspot::HubSpot, xero::Xero};
 use zixly_lambda_kit::{Chain, aws::SdkConfig, batch::run_batch};
 use zixly_payload_store::PayloadStore;
-use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError};
-use zixly_secrets::{FunctionSecret, SecretsError, TokenSets};
+use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError, Unreadable};
+use zixly_secrets::{FromSecret, FunctionSecret, SecretsError, TokenSets};
 use zixly_store::{Store, StoreError};
 
 use crate::{WorkerConfig, connectors::Connectors, tokens::Tokens};
 
 /// How long a message is put off while something that every job needs is away.
 const AWAY: Duration = Duration::from_secs(15);
+
+/// What is left of an invocation to send a message on.
+const PUTTING_OFF: Duration = Duration::from_secs(4);
 
 /// Everything that the function reaches. Nothing is opened before it is needed.
 pub struct App {
@@ -23,8 +28,8 @@ pub struct App {
     pub(crate) tokens: Tokens,
     dead_letters: DeadLetterQueue,
     secret: FunctionSecret,
-    store: OnceCell<Store>,
-    connectors: OnceCell<Connectors>,
+    store: FromSecret<Store>,
+    connectors: FromSecret<Connectors>,
 }
 
 /// A message's outcome is not recorded, so the message has to come back.
@@ -32,6 +37,8 @@ pub struct App {
 pub(crate) enum Unrecorded {
     #[error("the store did not take the outcome")]
     Store(#[from] StoreError),
+    #[error("the message is for a newer worker")]
+    Newer(#[from] Unreadable),
     #[error("the message could not be sent on")]
     Queue(#[from] QueueError),
     #[error("the function's secret cannot be read")]
@@ -46,7 +53,7 @@ impl Unrecorded {
         match self {
             Self::Store(error) => error.is_passing(),
             Self::Secrets(_) | Self::NotConfigured(_) => true,
-            Self::Queue(_) => false,
+            Self::Queue(_) | Self::Newer(_) => false,
         }
     }
 }
@@ -60,8 +67,8 @@ impl App {
             tokens: Tokens::new(TokenSets::new(sdk_config, config.token_set_prefix.clone())),
             dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
-            store: OnceCell::new(),
-            connectors: OnceCell::new(),
+            store: FromSecret::new(),
+            connectors: FromSecret::new(),
             config,
         }
     }
@@ -77,23 +84,50 @@ impl App {
         let body = sqs.body.unwrap_or_default();
         let message = match Message::parse(&body) {
             Ok(message) => message,
+            // Of a version to come: it goes back, for a worker that is being deployed at this moment.
+            Err(error @ Unreadable::Newer(_)) => return Err(error.into()),
             // It can never succeed: laid down with the reason, and acknowledged.
             Err(error) => return self.bury(&body, &error.to_string()).await,
         };
-        let outcome = match &message {
-            Message::Ring { tenant_id, job_id } => {
-                self.run_job(*tenant_id, *job_id, sqs.receipt_handle.as_deref(), deadline).await
-            }
-            Message::File(delivery) => self.file(delivery).await,
-        };
-        match outcome {
+        let receipt_handle = sqs.receipt_handle.as_deref();
+        match self.act_on(&message, receipt_handle, deadline).await {
             // A fresh message: one that is merely returned would be counted, and end among the dead letters when,
             // say, the database is away for long.
             Err(error) if error.is_passing() => {
                 tracing::error!(error = %Chain(&error), "message.put_off");
                 Ok(self.queue.send_after(&message, AWAY).await?)
             }
+            // Refused for good, and nothing else holds this delivery: laid down with the reason.
+            Err(Unrecorded::Store(error)) if matches!(message, Message::File(_)) => {
+                tracing::error!(error = %Chain(&error), "a delivery cannot be filed");
+                self.bury(&body, &error.to_string()).await
+            }
             outcome => outcome,
+        }
+    }
+
+    /// Does what the message says, and leaves time to put it off should the database be silent.
+    async fn act_on(
+        &self,
+        message: &Message,
+        receipt_handle: Option<&str>,
+        deadline: SystemTime,
+    ) -> Result<(), Unrecorded> {
+        let work = async {
+            match message {
+                Message::Ring { tenant_id, job_id } => {
+                    self.run_job(*tenant_id, *job_id, receipt_handle, deadline).await
+                }
+                Message::File(delivery) => self.file(delivery).await,
+            }
+        };
+        let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        match tokio::time::timeout(left.saturating_sub(PUTTING_OFF), work).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.store().await?.disconnect().await;
+                Err(StoreError::TimedOut.into())
+            }
         }
     }
 
@@ -105,9 +139,9 @@ impl App {
     }
 
     /// The store, whose address is in the function's secret.
-    pub(crate) async fn store(&self) -> Result<&Store, Unrecorded> {
+    pub(crate) async fn store(&self) -> Result<Arc<Store>, Unrecorded> {
         self.store
-            .get_or_try_init(async || {
+            .get(&self.secret, async || {
                 let url = self.secret.get("database_url").await?;
                 let url = url.ok_or(Unrecorded::NotConfigured("database_url"))?;
                 let certificate = self.secret.get("database_ca_certificate").await?;
@@ -117,9 +151,9 @@ impl App {
     }
 
     /// The providers' clients, whose credentials are in the function's secret.
-    pub(crate) async fn connectors(&self) -> Result<&Connectors, Unrecorded> {
+    pub(crate) async fn connectors(&self) -> Result<Arc<Connectors>, Unrecorded> {
         self.connectors
-            .get_or_try_init(async || {
+            .get(&self.secret, async || {
                 let http = http_client();
                 let xero = self.credentials("xero_client_id", "xero_client_secret").await?;
                 let hubspot = self.credentials("hubspot_client_id", "hubspot_client_secret").await?;

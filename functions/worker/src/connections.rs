@@ -52,7 +52,7 @@ impl StepContext<'_> {
             );
             let mut session = self.store.session().await?;
             let tx = session.begin(self.claim.tenant_id).await?;
-            connections::needs_authorisation(&tx, connection.connection_id).await?;
+            connections::needs_authorisation(&tx, connection).await?;
             tx.commit().await?;
         }
         outcome

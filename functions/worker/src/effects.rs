@@ -1,7 +1,6 @@
 //! Makes a write in somebody else's system happen once.
 
 use serde_json::Value;
-use zixly_connectors::ConnectorError;
 use zixly_domain::{EffectId, Provider};
 use zixly_store::{
     connections::Connection,
@@ -20,6 +19,8 @@ pub(crate) struct Write<'a> {
     pub(crate) provider: Provider,
     /// Where.
     pub(crate) connection: &'a Connection,
+    /// The record that is written to: `contact 100451`.
+    pub(crate) target: &'a str,
     /// For a person: `PATCH contact 100451`.
     pub(crate) action: &'a str,
     /// What is written.
@@ -38,7 +39,7 @@ impl StepContext<'_> {
         write: impl AsyncFnOnce() -> Result<String, StepError>,
     ) -> Result<String, StepError> {
         let effect_id = match self.intend(&new).await? {
-            Intent::Done { provider_record_id, .. } => return Ok(provider_record_id),
+            Intent::Done(record_id) => return Ok(record_id),
             Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
             Intent::Write(effect_id) => effect_id,
             Intent::LookFirst(effect_id) => match look().await? {
@@ -53,7 +54,7 @@ impl StepContext<'_> {
                 self.settle(effect_id, record_id, SettledBy::Answer).await
             }
             Err(error) => {
-                if let StepError::Connector(ConnectorError::Rejected { .. }) = error {
+                if is_certainly_not_made(&error) {
                     self.refuse(effect_id).await?;
                 }
                 Err(error)
@@ -69,6 +70,7 @@ impl StepContext<'_> {
             step: new.step,
             connection_id: new.connection.connection_id,
             provider: new.provider,
+            target: new.target,
             action: new.action,
             request: new.request,
         };
@@ -93,7 +95,18 @@ impl StepContext<'_> {
     async fn refuse(&self, effect_id: EffectId) -> Result<(), StepError> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.claim.tenant_id).await?;
-        effects::refused(&tx, effect_id).await?;
+        effects::refused(&tx, self.claim, effect_id).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+/// Whether a write that ended so did not happen, so that nobody has to look for it or wait for it.
+fn is_certainly_not_made(error: &StepError) -> bool {
+    match error {
+        StepError::Connector(error) => !error.outcome_is_doubtful(),
+        StepError::NeedsAuthorisation(_) | StepError::OurCredentials(_) | StepError::BeingRefreshed(_) => {
+            true
+        }
+        _ => false,
     }
 }

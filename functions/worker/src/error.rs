@@ -14,6 +14,9 @@ const UNTIMED_LIMIT: Duration = Duration::from_secs(10);
 /// How long a job that another one holds up waits before it looks again.
 const OTHER_JOB: Duration = Duration::from_secs(2);
 
+/// How often a job looks whether the operator has put the client secret right.
+const OUR_FAULT: Duration = Duration::from_mins(1);
+
 /// How often a job looks whether someone has authorised its connection again. It calls nobody for that.
 const REAUTHORISATION: Duration = Duration::from_mins(15);
 
@@ -28,8 +31,10 @@ pub(crate) enum StepError {
     SeveralConnected(Provider),
     #[error("the connection to {} needs authorisation", .0.name())]
     NeedsAuthorisation(Provider),
-    #[error("job {0} is making the same write at this moment")]
+    #[error("job {0} has yet to find out whether its write to the same record was made")]
     HeldUpBy(JobId),
+    #[error("{} does not accept our client id and client secret", .0.name())]
+    OurCredentials(Provider),
     #[error("another job is refreshing the tokens of {}", .0.name())]
     BeingRefreshed(Provider),
     #[error("the tokens cannot be had")]
@@ -82,10 +87,15 @@ impl StepError {
             },
             Self::NeedsAuthorisation(_) => REAUTHORISE,
             Self::HeldUpBy(_) | Self::BeingRefreshed(_) => LATER,
+            // The operator has to put it right, and no job should fail for it.
+            Self::OurCredentials(_) => Wait { reason: WaitingReason::Backoff, for_at_least: OUR_FAULT },
             Self::NotConnected(_) | Self::SeveralConnected(_) => Stop,
             Self::Secrets(_) | Self::Payload(_) => RETRY,
             Self::TimedOut(_) | Self::Panicked => RETRY,
-            Self::Store(_) => Unrecorded,
+            Self::Store(StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::Address(_)) => Stop,
+            Self::Store(StoreError::Unavailable(_) | StoreError::TimedOut | StoreError::LeaseLost(_)) => {
+                Unrecorded
+            }
         }
     }
 }

@@ -27,8 +27,7 @@ impl App {
         deadline: SystemTime,
     ) -> Result<(), Unrecorded> {
         let message = Message::Ring { tenant_id, job_id };
-        let store = self.store().await?;
-        let connectors = self.connectors().await?;
+        let (store, connectors) = (&*self.store().await?, &*self.connectors().await?);
         match self.claim(store, tenant_id, job_id).await? {
             Claimed::Ours(claim) => {
                 let (_, outcome) = tokio::join!(
@@ -90,9 +89,10 @@ impl App {
             Err(Halt::Wait { reason, due_at }) => self.wait(store, claim, reason, due_at).await,
             Err(Halt::Failed { reason }) => self.fail(store, claim, &reason, &metrics).await,
             Err(Halt::Poisoned { reason }) => {
-                self.fail(store, claim, &reason, &metrics).await?;
+                // Laid aside first: once the job has failed, nobody comes back to do it.
                 let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
-                self.bury(&message.to_body(), &reason).await
+                self.bury(&message.to_body(), &reason).await?;
+                self.fail(store, claim, &reason, &metrics).await
             }
             // Another worker decides now.
             Err(Halt::Unrecorded(StoreError::LeaseLost(job_id))) => {
@@ -158,8 +158,10 @@ impl App {
     }
 }
 
+/// At least a second: PostgreSQL decides what is due, and its clock may be behind ours.
 fn time_until(at: Timestamp) -> Duration {
-    at.duration_since(Timestamp::now()).try_into().unwrap_or_default()
+    let left: Duration = at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+    left.max(Duration::from_secs(1))
 }
 
 fn metrics(claim: &Claim, steps: u16) -> Value {

@@ -29,6 +29,9 @@ use crate::{
 /// for what kills the worker.
 const MAX_CUT_OFF: u16 = 5;
 
+/// What is left of an invocation to record how a step ended.
+const RECORDING: Duration = Duration::from_secs(7);
+
 /// What a step gives: its output, and what else is recorded with it.
 pub(crate) struct Done<T> {
     output: T,
@@ -125,6 +128,24 @@ impl<'a> JobRun<'a> {
         }
         let timeout = self.time_for_a_step()?;
         let attempts = self.begin(name).await?;
+        match self.attempt(name, attempts, timeout, work).await {
+            Ok(output) => from_recorded(name, output),
+            Err(Halt::Unrecorded(error)) if error.is_passing() => {
+                // The database is in trouble, the worker is not: if it is back already, the attempt does not count.
+                let _ = self.note_wait(name).await;
+                Err(Halt::Unrecorded(error))
+            }
+            Err(halt) => Err(halt),
+        }
+    }
+
+    async fn attempt<T: Serialize>(
+        &self,
+        name: &'static str,
+        attempts: Attempts,
+        timeout: Duration,
+        work: impl AsyncFnOnce(&StepContext<'_>) -> Result<Done<T>, StepError>,
+    ) -> Result<Value, Halt> {
         let began = std::time::Instant::now();
         fail::fail_point!(format!("begun:{name}").as_str());
         let outcome =
@@ -136,14 +157,22 @@ impl<'a> JobRun<'a> {
             Err(_) => Err(StepError::Panicked),
         };
         self.log(name, attempts, &outcome, began.elapsed());
-        match outcome {
-            Ok(done) => {
-                let output = self.record(name, done).await?;
-                fail::fail_point!(format!("recorded:{name}").as_str());
-                from_recorded(name, output)
-            }
+        let recorded = match outcome {
+            Ok(done) => self.record(name, done).await.map_err(StepError::Store),
+            Err(error) => Err(error),
+        };
+        fail::fail_point!(format!("recorded:{name}").as_str());
+        match recorded {
+            Ok(output) => Ok(output),
             Err(error) => Err(self.halt(name, attempts, error).await?),
         }
+    }
+
+    async fn note_wait(&self, name: &str) -> Result<(), StoreError> {
+        let mut session = self.context.store.session().await?;
+        let tx = session.begin(self.context.claim.tenant_id).await?;
+        steps::waiting(&tx, self.context.claim, name).await?;
+        tx.commit().await
     }
 
     async fn begin(&self, name: &str) -> Result<Attempts, Halt> {
@@ -163,7 +192,7 @@ impl<'a> JobRun<'a> {
         Ok(attempts)
     }
 
-    async fn record<T: Serialize>(&self, name: &str, done: Done<T>) -> Result<Value, Halt> {
+    async fn record<T: Serialize>(&self, name: &str, done: Done<T>) -> Result<Value, StoreError> {
         let claim = self.context.claim;
         let output = serde_json::to_value(&done.output).expect("an output is plain data");
         let mut session = self.context.store.session().await?;
@@ -179,11 +208,11 @@ impl<'a> JobRun<'a> {
     /// Records that the attempt gave nothing, and says what happens to the job.
     async fn halt(&self, name: &str, attempts: Attempts, error: StepError) -> Result<Halt, Halt> {
         let claim = self.context.claim;
-        let disposition = match (error.disposition(), error) {
-            (Disposition::Unrecorded, StepError::Store(error)) => return Err(Halt::Unrecorded(error)),
-            (disposition, error) => (disposition, Chain(&error).to_string()),
-        };
-        let (disposition, message) = disposition;
+        let disposition = error.disposition();
+        let message = for_the_owner(&error);
+        if let (Disposition::Unrecorded, StepError::Store(error)) = (disposition, error) {
+            return Err(Halt::Unrecorded(error));
+        }
         let mut session = self.context.store.session().await?;
         let tx = session.begin(claim.tenant_id).await?;
         let halt = match disposition {
@@ -214,7 +243,7 @@ impl<'a> JobRun<'a> {
         if left < config.drain_margin {
             return Err(Halt::Wait { reason: WaitingReason::Backoff, due_at: Timestamp::now() });
         }
-        Ok(config.step_timeout.min(left.saturating_sub(Duration::from_secs(2))))
+        Ok(config.step_timeout.min(left.saturating_sub(RECORDING)))
     }
 
     fn log<T>(&self, name: &str, attempts: Attempts, outcome: &Result<T, StepError>, took: Duration) {
@@ -232,6 +261,17 @@ impl<'a> JobRun<'a> {
             duration_ms,
             "step.finished"
         );
+    }
+}
+
+/// What a provider said is for the owner; what our own parts said about themselves is for the log only.
+fn for_the_owner(error: &StepError) -> String {
+    match error {
+        StepError::Connector(error) => Chain(error).to_string(),
+        other => {
+            tracing::warn!(error = %Chain(other), "the step's own parts failed it");
+            other.to_string()
+        }
     }
 }
 

@@ -91,6 +91,7 @@ impl Tokens {
                     Err(StepError::NeedsAuthorisation(provider))
                 }
             }
+            Err(ConnectorError::Rejected { status: 401, .. }) => Err(StepError::OurCredentials(provider)),
             Err(error) => Err(error.into()),
         }
     }

@@ -141,3 +141,39 @@ async fn a_batch_near_its_end_leaves_the_rest_to_the_next() {
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(scene.status(job_id).await, "QUEUED");
 }
+
+#[tokio::test]
+async fn what_is_for_a_newer_worker_waits_for_it() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    scene
+        .database
+        .superuser()
+        .await
+        .batch_execute("update pipeline_jobs set workflow_version = 2")
+        .await
+        .unwrap();
+    let mut messages = scene.ring(job_id);
+    messages.records.extend(batch(&[r#"{"v":2,"type":"sing"}"#]).records);
+    messages.records[1].message_id = Some("newer".to_owned());
+    let answer = handle(&scene.worker(), messages).await;
+    assert_eq!(answer.batch_item_failures[0].item_identifier, "newer");
+    assert_eq!(scene.job_column(job_id, "status || ' ' || waiting_reason").await, "QUEUED backoff");
+    assert_eq!(buried_reasons(&scene).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_silent_database_does_not_cost_the_message() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut scene = Scene::paid_invoice().await;
+    let secret = json!({
+        "database_url": format!("postgres://zixly_worker@{}/nowhere", silent.local_addr().unwrap()),
+        "xero_client_id": "client", "xero_client_secret": "x", "hubspot_client_id": "client", "hubspot_client_secret": "x",
+    });
+    let name = scene.aws.secret("worker-with-silent-database", &secret.to_string()).await;
+    scene.settings.insert("FUNCTION_SECRET_ARN".to_owned(), name);
+    let began = std::time::Instant::now();
+    assert_eq!(handle(&scene.worker(), batch(&[&carried(&scene).to_body()])).await.batch_item_failures, []);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 1);
+}

@@ -250,3 +250,51 @@ async fn a_tenant_without_hubspot_is_told_to_connect_it() {
         "find-contact: HubSpot is not connected; connect it, then retry the job"
     );
 }
+
+/// Were the second invoice written in between, the look for the first one would not find it and write it again.
+#[tokio::test]
+async fn another_invoice_of_the_same_customer_waits_for_a_doubtful_write() {
+    let scene = Scene::paid_invoice().await;
+    let second_invoice = "b13ffcd2-5d91-4c7e-b483-318584e9e440";
+    scene.seed_invoice(json!({ "InvoiceID": second_invoice, "InvoiceNumber": "INV-0007" })).await;
+    scene
+        .fault(json!({ "provider": "hubspot", "match": { "method": "PATCH" }, "fault": "malformed", "times": 1 }))
+        .await;
+    let worker = scene.worker();
+    let first = scene.job_for_invoice(1).await;
+    handle(&worker, scene.ring(first)).await;
+    assert_eq!(scene.job_column(first, "waiting_reason").await, "backoff");
+
+    let second = scene.job_for(second_invoice, 1).await;
+    handle(&worker, scene.ring(second)).await;
+    assert_eq!(scene.job_column(second, "waiting_reason").await, "other job");
+
+    assert_eq!(scene.run_to_the_end(&worker, first).await, "COMPLETED");
+    assert_eq!(scene.run_to_the_end(&worker, second).await, "COMPLETED");
+    let written: Vec<Value> = scene
+        .writes()
+        .await
+        .iter()
+        .map(|write| write["body"]["properties"]["zixly_last_paid_invoice"].clone())
+        .collect();
+    assert_eq!(written, ["INV-0006", "INV-0007"]);
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_parks_the_job_instead_of_failing_it() {
+    let mut scene = Scene::paid_invoice().await;
+    scene.fault(json!({ "provider": "xero", "fault": "expire" })).await;
+    let secret = json!({
+        "database_url": scene.database.url(zixly_testkit::Role::Worker),
+        "xero_client_id": "client", "xero_client_secret": "old", "hubspot_client_id": "client", "hubspot_client_secret": "old",
+    });
+    let name = scene.aws.secret("worker-with-old-secret", &secret.to_string()).await;
+    scene.settings.insert("FUNCTION_SECRET_ARN".to_owned(), name);
+    let job_id = scene.job_for_invoice(1).await;
+    handle(&scene.worker(), scene.ring(job_id)).await;
+    assert_eq!(scene.job_column(job_id, "status || ' ' || waiting_reason").await, "QUEUED backoff");
+    assert_eq!(
+        scene.database.text("select status from connections where provider = 'xero'").await,
+        "HEALTHY"
+    );
+}

@@ -59,7 +59,7 @@ pub struct Invoice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvoiceContact {
     /// Xero's id for the contact.
-    pub contact_id: String,
+    pub contact_id: Option<String>,
     /// The name of the person or business.
     pub name: Option<String>,
     /// Never empty.

@@ -23,7 +23,8 @@ pub struct UnreadableEvent {
     pub reason: String,
 }
 
-/// One business change, in words that are the same for every provider.
+/// One business change, in words that are the same for every provider. No text in it holds U+0000, which
+/// PostgreSQL does not store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// The provider that says so.

@@ -31,7 +31,7 @@ impl JobStatus {
 pub enum WaitingReason {
     /// An attempt failed; the next one comes later.
     Backoff,
-    /// The provider limits our requests, or another job is using what this one needs.
+    /// The provider limits our requests.
     RateBudget,
     /// The provider has to be asked again later.
     Poll,
@@ -72,7 +72,7 @@ pub enum EffectStatus {
     Intended,
     /// Made; the provider's record id is recorded.
     Done,
-    /// The provider refused it, so it was not made.
+    /// Not made, for certain: the provider refused it or was not reached.
     Refused,
 }
 

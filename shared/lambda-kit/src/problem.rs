@@ -55,7 +55,8 @@ impl Problem {
         let mut answer = Response::builder()
             .status(self.status)
             .header(header::CONTENT_TYPE, "application/problem+json")
-            .header(header::CACHE_CONTROL, "no-store");
+            .header(header::CACHE_CONTROL, "no-store")
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         if let Some(seconds) = self.retry_after_s {
             answer = answer.header(header::RETRY_AFTER, seconds);
         }

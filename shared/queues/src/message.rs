@@ -48,9 +48,9 @@ pub enum Unreadable {
         /// Where reading stopped.
         column: usize,
     },
-    /// It is from a newer version.
+    /// It is from a newer version of Zixly.
     #[error("the message has version {0}, this worker reads {VERSION}")]
-    Version(u8),
+    Newer(u64),
     /// One of its fields says nothing.
     #[error("the message's field {0} cannot be read")]
     Field(&'static str),
@@ -65,7 +65,7 @@ struct Envelope<T> {
 
 #[derive(Deserialize)]
 struct VersionOnly {
-    v: u8,
+    v: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,8 +79,8 @@ impl Message {
     /// Reads a message's body.
     pub fn parse(body: &str) -> Result<Self, Unreadable> {
         let VersionOnly { v } = serde_json::from_str(body).map_err(format_error)?;
-        if v != VERSION {
-            return Err(Unreadable::Version(v));
+        if v > u64::from(VERSION) {
+            return Err(Unreadable::Newer(v));
         }
         let envelope: Envelope<Wire> = serde_json::from_str(body).map_err(format_error)?;
         Ok(match envelope.wire {

@@ -1,23 +1,33 @@
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::SecretsError;
 
 /// How long a value is used before it is read again, so that a rotated key needs no deployment.
-const KEPT_FOR: Duration = Duration::from_mins(5);
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// The one secret of a function: a JSON object of texts, read when first needed and again every five minutes.
+/// How long reading again may hold up a request that the last value would do for.
+const REREAD_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The one secret of a function: a JSON object of texts, read when first needed and again every minute.
 pub struct FunctionSecret {
     client: Client,
     arn: String,
-    read: Mutex<Option<(Instant, BTreeMap<String, SecretString>)>>,
+    read: Mutex<Option<Read>>,
+}
+
+struct Read {
+    at: Instant,
+    version: u64,
+    fields: BTreeMap<String, SecretString>,
 }
 
 impl FunctionSecret {
@@ -30,16 +40,33 @@ impl FunctionSecret {
     ///
     /// While Secrets Manager is down, the last value read is used on.
     pub async fn get(&self, name: &str) -> Result<Option<SecretString>, SecretsError> {
+        let read = self.read().await?;
+        Ok(read.as_ref().and_then(|read| read.fields.get(name)).cloned())
+    }
+
+    /// Counts the values that the secret has had.
+    async fn version(&self) -> Result<u64, SecretsError> {
+        Ok(self.read().await?.as_ref().map_or(0, |read| read.version))
+    }
+
+    async fn read(&self) -> Result<MutexGuard<'_, Option<Read>>, SecretsError> {
         let mut read = self.read.lock().await;
-        if read.as_ref().is_none_or(|(at, _)| at.elapsed() > KEPT_FOR) {
-            match (self.fetch().await, read.as_mut()) {
-                (Ok(fields), _) => *read = Some((Instant::now(), fields)),
-                // Asked again in five minutes, not with every request.
-                (Err(_), Some((at, _))) => *at = Instant::now(),
-                (Err(error), None) => return Err(error),
+        match read.as_mut() {
+            None => *read = Some(Read { at: Instant::now(), version: 1, fields: self.fetch().await? }),
+            Some(last) if last.at.elapsed() > KEPT_FOR => {
+                match tokio::time::timeout(REREAD_TIMEOUT, self.fetch()).await {
+                    Ok(Ok(fields)) => last.replace(fields),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "the last value of the function's secret is used on")
+                    }
+                    Err(_) => tracing::warn!("the last value of the function's secret is used on: no answer"),
+                }
+                // In any case not with every request.
+                last.at = Instant::now();
             }
+            Some(_) => {}
         }
-        Ok(read.as_ref().and_then(|(_, fields)| fields.get(name)).cloned())
+        Ok(read)
     }
 
     /// Replaces the whole secret, whose place must be there; for the operator's tools. A function notices within
@@ -68,5 +95,70 @@ impl FunctionSecret {
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| (name, SecretString::from(value)))
             .collect())
+    }
+}
+
+impl Read {
+    fn replace(&mut self, fields: BTreeMap<String, SecretString>) {
+        let is_same = self.fields.len() == fields.len()
+            && self.fields.iter().all(|(name, value)| {
+                fields.get(name).is_some_and(|other| other.expose_secret() == value.expose_secret())
+            });
+        if !is_same {
+            self.version += 1;
+            self.fields = fields;
+        }
+    }
+}
+
+/// What is made from a function's secret, and made anew when the secret has changed.
+pub struct FromSecret<T> {
+    made: Mutex<Option<(u64, Arc<T>)>>,
+}
+
+impl<T> FromSecret<T> {
+    /// Nothing is made yet.
+    pub const fn new() -> Self {
+        Self { made: Mutex::const_new(None) }
+    }
+
+    /// What `make` gives, or gave since the secret last changed.
+    pub async fn get<E: From<SecretsError>>(
+        &self,
+        secret: &FunctionSecret,
+        make: impl AsyncFnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let version = secret.version().await?;
+        let mut made = self.made.lock().await;
+        if let Some((of, value)) = made.as_ref()
+            && *of == version
+        {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(make().await?);
+        *made = Some((version, Arc::clone(&value)));
+        Ok(value)
+    }
+}
+
+impl<T> Default for FromSecret<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_value_is_another_version() {
+        let fields = |value: &str| BTreeMap::from([("key".to_owned(), SecretString::from(value))]);
+        let mut read = Read { at: Instant::now(), version: 1, fields: fields("one") };
+        read.replace(fields("one"));
+        assert_eq!(read.version, 1);
+        read.replace(fields("two"));
+        read.replace(BTreeMap::new());
+        assert_eq!(read.version, 3);
     }
 }

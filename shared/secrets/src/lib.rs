@@ -7,7 +7,7 @@ mod token_sets;
 
 use aws_sdk_secretsmanager::error::BoxError;
 
-pub use function_secret::FunctionSecret;
+pub use function_secret::{FromSecret, FunctionSecret};
 pub use token_sets::TokenSets;
 
 /// A secret could not be had or stored.

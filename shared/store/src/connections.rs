@@ -9,7 +9,6 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("connections::LIST", LIST),
     ("connections::INSERT", INSERT),
     ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
-    ("connections::IS_HEALTHY", IS_HEALTHY),
 ];
 
 const LIST: &str = "
@@ -31,9 +30,8 @@ const NEEDS_AUTHORISATION: &str = "
     update connections
        set status = 'NEEDS_AUTHORISATION', updated_at = now()
      where connection_id = $1
+       and token_set_id = $2
        and status = 'HEALTHY'";
-
-const IS_HEALTHY: &str = "select status = 'HEALTHY' as healthy from connections where connection_id = $1";
 
 /// A tenant's link to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,16 +90,14 @@ pub async fn insert(tx: &TenantTx<'_>, new: &NewConnection<'_>) -> Result<Connec
     Ok(ConnectionId(rows.first().expect("an upsert has one row").try_get("connection_id")?))
 }
 
-/// Records that the provider no longer accepts this connection's authorisation.
-pub async fn needs_authorisation(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<(), StoreError> {
-    tx.inner.execute_typed(NEEDS_AUTHORISATION, &[(&connection_id.0, Type::UUID)]).await?;
+/// Records that the provider no longer accepts this connection's authorisation; nothing if the owner has authorised it
+/// anew in the meantime.
+pub async fn needs_authorisation(tx: &TenantTx<'_>, connection: &Connection) -> Result<(), StoreError> {
+    let Connection { connection_id, token_set_id, .. } = connection;
+    tx.inner
+        .execute_typed(NEEDS_AUTHORISATION, &[(&connection_id.0, Type::UUID), (&token_set_id.0, Type::UUID)])
+        .await?;
     Ok(())
-}
-
-/// Whether the connection may be used as far as we know; false also when it is gone.
-pub async fn is_healthy(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<bool, StoreError> {
-    let rows = tx.inner.query_typed(IS_HEALTHY, &[(&connection_id.0, Type::UUID)]).await?;
-    Ok(rows.first().map(|row| row.try_get("healthy")).transpose()?.unwrap_or(false))
 }
 
 fn from_row(row: &Row) -> Result<Connection, StoreError> {

@@ -103,7 +103,7 @@ pub async fn file(session: &mut Session<'_>, received: &Received<'_>) -> Result<
     let tx = session.begin_unbound().await?;
     let mut filed = Filed { outcome: Outcome::Empty, jobs: Vec::new(), new_event_count: 0 };
     for (tenant_id, events) in &routed.by_tenant {
-        tx.bind(*tenant_id).await?;
+        tx.bind(Some(*tenant_id)).await?;
         file_events(&tx, received, *tenant_id, events, &mut filed).await?;
     }
     filed.outcome = outcome(received, &routed, filed.new_event_count);
@@ -137,7 +137,7 @@ async fn route<'a>(session: &mut Session<'_>, delivery: &'a Delivery) -> Result<
     if accounts.is_empty() {
         return Ok(routed);
     }
-    let accounts: Vec<String> = accounts.into_iter().map(without_nul).collect();
+    let accounts: Vec<String> = accounts.into_iter().map(str::to_owned).collect();
     let rows = session
         .client()
         .query_typed(
@@ -170,12 +170,7 @@ async fn route<'a>(session: &mut Session<'_>, delivery: &'a Delivery) -> Result<
 fn routed_event(event: &Event, connection_id: ConnectionId) -> RoutedEvent<'_> {
     let jobs = jobs_for(event);
     let unhandled = jobs.is_empty().then(|| {
-        let provider = event.provider.name();
-        format!(
-            "No workflow is about {provider} {} {}.",
-            without_nul(&event.category),
-            without_nul(&event.action)
-        )
+        format!("No workflow is about {} {} {}.", event.provider.name(), event.category, event.action)
     });
     RoutedEvent { event_id: EventId::new(), connection_id, event, jobs, unhandled }
 }
@@ -191,13 +186,12 @@ async fn file_events(
         .iter()
         .flat_map(|routed| routed.jobs.iter().map(|job| (JobId::new(), routed.event_id, job)))
         .collect();
-    let text = |of: fn(&Event) -> &str| -> Vec<String> {
-        events.iter().map(|routed| without_nul(of(routed.event))).collect()
-    };
+    let text =
+        |of: fn(&Event) -> &str| -> Vec<&str> { events.iter().map(|routed| of(routed.event)).collect() };
     let event_ids: Vec<Uuid> = events.iter().map(|routed| routed.event_id.0).collect();
     let connection_ids: Vec<Uuid> = events.iter().map(|routed| routed.connection_id.0).collect();
     let occurred_at: Vec<Option<Timestamp>> = events.iter().map(|routed| routed.event.occurred_at).collect();
-    let payloads: Vec<Value> = events.iter().map(|routed| value_without_nul(&routed.event.payload)).collect();
+    let payloads: Vec<&Value> = events.iter().map(|routed| &routed.event.payload).collect();
     let unhandled: Vec<Option<&str>> = events.iter().map(|routed| routed.unhandled.as_deref()).collect();
     let dedupe_keys = text(|event| &event.dedupe_key);
     let job_ids: Vec<Uuid> = jobs.iter().map(|(job_id, ..)| job_id.0).collect();
@@ -205,7 +199,7 @@ async fn file_events(
     let job_types: Vec<&str> = jobs.iter().map(|(.., job)| job.workflow.as_str()).collect();
     let versions: Vec<i16> =
         jobs.iter().map(|(.., job)| job.workflow.current_version().cast_signed()).collect();
-    let parameters: Vec<Value> = jobs.iter().map(|(.., job)| value_without_nul(&job.parameters)).collect();
+    let parameters: Vec<&Value> = jobs.iter().map(|(.., job)| &job.parameters).collect();
 
     let rows = tx
         .inner
@@ -248,7 +242,7 @@ async fn file_events(
     Ok(())
 }
 
-async fn unheard(tx: &TenantTx<'_>, provider: Provider, keys: &[String]) -> Result<Vec<Uuid>, StoreError> {
+async fn unheard(tx: &TenantTx<'_>, provider: Provider, keys: &[&str]) -> Result<Vec<Uuid>, StoreError> {
     let rows = tx
         .inner
         .query_typed(LIST_UNHEARD, &[(&provider.as_str(), Type::TEXT), (&keys, Type::TEXT_ARRAY)])
@@ -263,8 +257,9 @@ async fn insert(
     filed: &Filed,
 ) -> Result<(), StoreError> {
     let tenant_id = sole_tenant(received, routed);
-    if let Some(tenant_id) = tenant_id {
-        tx.bind(tenant_id).await?;
+    // With one tenant, the transaction is bound to it already.
+    if routed.by_tenant.len() != 1 {
+        tx.bind(None).await?;
     }
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let event_count =
@@ -331,21 +326,5 @@ fn note(received: &Received<'_>, routed: &Routed<'_>) -> Option<String> {
     sentences.extend(routed.unhandled.iter().cloned());
     // A POST has up to a hundred events; a note is read by a person.
     sentences.truncate(10);
-    (!sentences.is_empty()).then(|| without_nul(&sentences.join(" ")))
-}
-
-/// PostgreSQL stores no NUL in text or jsonb. The raw body keeps it.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-fn value_without_nul(value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(without_nul(text)),
-        Value::Array(items) => items.iter().map(value_without_nul).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (without_nul(name), value_without_nul(value))).collect()
-        }
-        other => other.clone(),
-    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }

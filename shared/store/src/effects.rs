@@ -11,33 +11,47 @@ use crate::{
 };
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("effects::LOCK_TARGET", LOCK_TARGET),
+    ("effects::FIND", FIND),
+    ("effects::UNSETTLED_ELSEWHERE", UNSETTLED_ELSEWHERE),
     ("effects::INSERT", INSERT),
-    ("effects::LIST", LIST),
-    ("effects::LOCK", LOCK),
     ("effects::TAKE_OVER", TAKE_OVER),
     ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
+    ("effects::LIST", LIST),
 ];
 
+/// Until the transaction ends. Intents on one record are stated one after the other.
+const LOCK_TARGET: &str = "select pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 0))";
+
+const FIND: &str = "
+    select effect_id, status, provider_record_id
+      from effects
+     where effect_key = $1
+       for update";
+
+/// A job that has ended will settle nothing any more, so it holds nobody up.
+const UNSETTLED_ELSEWHERE: &str = "
+    select e.job_id
+      from effects e
+      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
+     where e.connection_id = $1
+       and e.target = $2
+       and e.status = 'INTENDED'
+       and e.job_id <> $3
+       and j.status in ('QUEUED', 'RUNNING')
+     limit 1";
+
 const INSERT: &str = "
-    insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, action, request,
-                         status)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'INTENDED')
-    on conflict on constraint effects_once do nothing";
+    insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
+                         request, status)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'INTENDED')";
 
 const LIST: &str = "
     select effect_key, provider, action, request, status, provider_record_id, settled_by, settled_at
       from effects
      where job_id = $1
      order by effect_id";
-
-const LOCK: &str = "
-    select e.effect_id, e.job_id, e.status, e.provider_record_id,
-           j.status = 'RUNNING' and j.lease_expires_at >= now() as holder_is_running
-      from effects e
-      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
-     where e.effect_key = $1
-       for update of e";
 
 const TAKE_OVER: &str = "
     update effects
@@ -48,7 +62,7 @@ const TAKE_OVER: &str = "
 const DONE: &str = "
     update effects
        set status = 'DONE', provider_record_id = $2, settled_by = $3, settled_at = now()
-     where effect_id = $1 and status = 'INTENDED'";
+     where effect_id = $1 and status <> 'DONE'";
 
 const REFUSED: &str = "
     update effects
@@ -104,6 +118,8 @@ pub struct NewEffect<'a> {
     pub connection_id: ConnectionId,
     /// At whom.
     pub provider: Provider,
+    /// The record that is written to: `contact 100451`.
+    pub target: &'a str,
     /// For a person: `PATCH contact 100451`.
     pub action: &'a str,
     /// What is written.
@@ -117,14 +133,9 @@ pub enum Intent {
     Write(EffectId),
     /// Look whether it is there, and write if it is not: someone tried, and what came of it is not known.
     LookFirst(EffectId),
-    /// Nothing: it is done, and this is the provider's record.
-    Done {
-        /// The provider's id of the record.
-        provider_record_id: String,
-        /// The job that made it.
-        by: JobId,
-    },
-    /// Wait: that job is at it right now.
+    /// Nothing: it is done, and this is the provider's id of the record.
+    Done(String),
+    /// Wait: that job has a write to the same record of which it is not yet known whether it was made.
     HeldBy(JobId),
 }
 
@@ -140,9 +151,45 @@ pub enum SettledBy {
 /// States the intent to write, before writing. The transaction must be committed before the write is made.
 pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
     jobs::hold(tx, claim).await?;
-    let effect_id = EffectId::new();
-    let inserted = tx
+    let connection_id = new.connection_id.to_string();
+    tx.inner.query_typed(LOCK_TARGET, &[(&connection_id, Type::TEXT), (&new.target, Type::TEXT)]).await?;
+    let rows = tx.inner.query_typed(FIND, &[(&new.effect_key, Type::TEXT)]).await?;
+    let known = rows.first();
+    let status: Option<EffectStatus> =
+        known.map(|row| row.try_get::<_, &str>("status")).transpose()?.map(str::parse).transpose()?;
+    if let (Some(row), Some(EffectStatus::Done)) = (known, status) {
+        return Ok(Intent::Done(row.try_get("provider_record_id")?));
+    }
+    if let Some(job_id) = unsettled_elsewhere(tx, claim, new).await? {
+        return Ok(Intent::HeldBy(job_id));
+    }
+    let Some(row) = known else { return Ok(Intent::Write(insert(tx, claim, new).await?)) };
+    let effect_id = EffectId(row.try_get("effect_id")?);
+    take_over(tx, claim, new, effect_id).await?;
+    match status {
+        Some(EffectStatus::Refused) => Ok(Intent::Write(effect_id)),
+        _ => Ok(Intent::LookFirst(effect_id)),
+    }
+}
+
+async fn unsettled_elsewhere(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    new: &NewEffect<'_>,
+) -> Result<Option<JobId>, StoreError> {
+    let rows = tx
         .inner
+        .query_typed(
+            UNSETTLED_ELSEWHERE,
+            &[(&new.connection_id.0, Type::UUID), (&new.target, Type::TEXT), (&claim.job_id.0, Type::UUID)],
+        )
+        .await?;
+    rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
+}
+
+async fn insert(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<EffectId, StoreError> {
+    let effect_id = EffectId::new();
+    tx.inner
         .execute_typed(
             INSERT,
             &[
@@ -153,37 +200,28 @@ pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Re
                 (&new.step, Type::TEXT),
                 (&new.connection_id.0, Type::UUID),
                 (&new.provider.as_str(), Type::TEXT),
+                (&new.target, Type::TEXT),
                 (&new.action, Type::TEXT),
                 (new.request, Type::JSONB),
             ],
         )
         .await?;
-    if inserted == 1 { Ok(Intent::Write(effect_id)) } else { join(tx, claim, new).await }
+    Ok(effect_id)
 }
 
-/// Decides what to do about a write that has been intended before.
-async fn join(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
-    let rows = tx.inner.query_typed(LOCK, &[(&new.effect_key, Type::TEXT)]).await?;
-    let row = rows.first().expect("an effect's row is never removed");
-    let effect_id = EffectId(row.try_get("effect_id")?);
-    let holder = JobId(row.try_get("job_id")?);
-    let intent = match row.try_get::<_, &str>("status")?.parse()? {
-        EffectStatus::Done => {
-            return Ok(Intent::Done { provider_record_id: row.try_get("provider_record_id")?, by: holder });
-        }
-        EffectStatus::Intended if holder != claim.job_id && row.try_get("holder_is_running")? => {
-            return Ok(Intent::HeldBy(holder));
-        }
-        EffectStatus::Intended => Intent::LookFirst(effect_id),
-        EffectStatus::Refused => Intent::Write(effect_id),
-    };
+async fn take_over(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    new: &NewEffect<'_>,
+    effect_id: EffectId,
+) -> Result<(), StoreError> {
     tx.inner
         .execute_typed(
             TAKE_OVER,
             &[(&effect_id.0, Type::UUID), (&claim.job_id.0, Type::UUID), (&new.step, Type::TEXT)],
         )
         .await?;
-    Ok(intent)
+    Ok(())
 }
 
 /// Records that the write was made, with the provider's id of the record.
@@ -206,8 +244,10 @@ pub async fn done(
     Ok(())
 }
 
-/// Records that the provider refused the write, so that it is known not to have been made.
-pub async fn refused(tx: &TenantTx<'_>, effect_id: EffectId) -> Result<(), StoreError> {
+/// Records that the write is known not to have been made. Only by the worker that
+/// still holds the job: another one may have made it since.
+pub async fn refused(tx: &TenantTx<'_>, claim: &Claim, effect_id: EffectId) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
     tx.inner.execute_typed(REFUSED, &[(&effect_id.0, Type::UUID)]).await?;
     Ok(())
 }

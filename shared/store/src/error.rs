@@ -30,9 +30,7 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code().map(SqlState::code) {
             Some(QUERY_CANCELED) => Self::TimedOut,
-            Some(code) if PASSING_CLASSES.iter().any(|class| code.starts_with(class)) => {
-                Self::Unavailable(error)
-            }
+            Some(code) if PASSING.iter().any(|class| code.starts_with(class)) => Self::Unavailable(error),
             Some(_) => Self::Refused(error),
             None if is_broken_connection(&error) => Self::Unavailable(error),
             None => Self::Refused(error),
@@ -43,9 +41,10 @@ impl From<tokio_postgres::Error> for StoreError {
 /// The statement timeout.
 const QUERY_CANCELED: &str = "57014";
 
-/// Classes of error codes that say nothing about the statement: connection, authorisation, no such database (while
-/// one is set up), transaction rolled back, resources, operator intervention.
-const PASSING_CLASSES: &[&str] = &["08", "28", "3D", "40", "53", "57"];
+/// Error codes, or the classes that they begin with, that say nothing about the statement: connection, read-only
+/// (a standby, or a full disk), idle for too long, authorisation, no such database (while one is set up), transaction
+/// rolled back, resources, operator intervention, and what Supavisor answers when it is full.
+const PASSING: &[&str] = &["08", "25006", "25P03", "28", "3D", "40", "53", "57", "XX000"];
 
 fn is_broken_connection(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>())

@@ -49,7 +49,7 @@ const FAILED: &str = "
 
 const WAITING: &str = "
     update steps
-       set status = 'WAITING', attempts = attempts - 1
+       set status = 'WAITING', attempts = failures
      where job_id = $1 and name = $2 and status = 'RUNNING'";
 
 /// A step as its job's owner may see it.
@@ -148,7 +148,8 @@ pub async fn failed(tx: &TenantTx<'_>, claim: &Claim, name: &str, error: &str) -
     Ok(())
 }
 
-/// Ends the attempt without counting it, since the step has to wait.
+/// Ends the attempt without counting it, since the step has to wait; nor do attempts count any more that were cut off
+/// before.
 pub async fn waiting(tx: &TenantTx<'_>, claim: &Claim, name: &str) -> Result<(), StoreError> {
     jobs::hold(tx, claim).await?;
     tx.inner.execute_typed(WAITING, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT)]).await?;

@@ -16,12 +16,20 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[("store::BIND_TENANT", BIND_TEN
 
 const BIND_TENANT: &str = "
     select set_config('app.tenant_id', $1, true),
-           set_config('statement_timeout', $2, true)";
+           set_config('statement_timeout', $2, true),
+           set_config('idle_in_transaction_session_timeout', $3, true)";
 
 const PING: &str = "select 1";
 
 /// How long a statement may take. Longer than any of ours should, shorter than any function's own time.
 const STATEMENT_TIMEOUT_MS: &str = "4000";
+
+/// How long the server waits for the next statement of a transaction. A worker that vanished in the middle of one
+/// must not keep its locks until the connection is found dead, which takes hours.
+const IDLE_TIMEOUT_MS: &str = "10000";
+
+/// How long a connection may take, the server's greeting and the password included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection that was idle for longer is asked for a sign of life before it is used: while a Lambda was frozen,
 /// the pooler may have closed it.
@@ -48,7 +56,7 @@ impl Store {
         let mut config: Config =
             url.expose_secret().parse().map_err(|_| StoreError::Address("it is not a postgres:// URL"))?;
         config
-            .connect_timeout(Duration::from_secs(2))
+            .connect_timeout(CONNECT_TIMEOUT)
             .tcp_user_timeout(Duration::from_secs(5))
             .keepalives_idle(Duration::from_secs(30));
         let plain = config.get_ssl_mode() == SslMode::Disable || is_loopback(&config);
@@ -66,7 +74,9 @@ impl Store {
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let mut open = self.client.lock().await;
         if !is_usable(open.as_ref()).await {
-            *open = Some(Open { client: self.connect().await?, last_used: Instant::now() });
+            let client = tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await;
+            let client = client.map_err(|_| StoreError::TimedOut)??;
+            *open = Some(Open { client, last_used: Instant::now() });
         }
         Ok(Session { open })
     }
@@ -114,11 +124,11 @@ impl Session<'_> {
     /// A transaction that sees and writes one tenant's rows only.
     pub async fn begin(&mut self, tenant_id: TenantId) -> Result<TenantTx<'_>, StoreError> {
         let tx = TenantTx { inner: self.client().transaction().await? };
-        tx.bind(tenant_id).await?;
+        tx.bind(Some(tenant_id)).await?;
         Ok(tx)
     }
 
-    /// A transaction that sees no tenant's rows until it is bound to one; for what concerns several.
+    /// A transaction that has yet to be bound; for what concerns several tenants, or none.
     pub(crate) async fn begin_unbound(&mut self) -> Result<TenantTx<'_>, StoreError> {
         Ok(TenantTx { inner: self.client().transaction().await? })
     }
@@ -147,11 +157,18 @@ impl TenantTx<'_> {
         Ok(self.inner.commit().await?)
     }
 
-    /// Turns the rest of this transaction to `tenant_id`.
-    pub(crate) async fn bind(&self, tenant_id: TenantId) -> Result<(), StoreError> {
-        let tenant_id = tenant_id.to_string();
+    /// Turns the rest of this transaction to `tenant_id`, or to nobody's rows.
+    pub(crate) async fn bind(&self, tenant_id: Option<TenantId>) -> Result<(), StoreError> {
+        let tenant_id = tenant_id.map(|tenant_id| tenant_id.to_string()).unwrap_or_default();
         self.inner
-            .query_typed(BIND_TENANT, &[(&tenant_id, Type::TEXT), (&STATEMENT_TIMEOUT_MS, Type::TEXT)])
+            .query_typed(
+                BIND_TENANT,
+                &[
+                    (&tenant_id, Type::TEXT),
+                    (&STATEMENT_TIMEOUT_MS, Type::TEXT),
+                    (&IDLE_TIMEOUT_MS, Type::TEXT),
+                ],
+            )
             .await?;
         Ok(())
     }

@@ -62,13 +62,18 @@ impl Scene {
     }
 
     async fn intend(&self, claim: &Claim) -> Result<Intent, StoreError> {
+        self.intend_as(claim, "the same write").await
+    }
+
+    async fn intend_as(&self, claim: &Claim, key: &str) -> Result<Intent, StoreError> {
         let mut session = self.store.session().await.unwrap();
         let tx = session.begin(self.tenant_id).await.unwrap();
         let new = NewEffect {
-            effect_key: "the same write",
+            effect_key: key,
             step: "update-contact",
             connection_id: self.connection_id,
             provider: Provider::HubSpot,
+            target: "contact 1",
             action: "PATCH contact 1",
             request: &json!({}),
         };
@@ -235,8 +240,7 @@ async fn two_jobs_that_mean_the_same_write_make_it_once() {
     effects::done(&tx, effect_id, "100451", SettledBy::Answer).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
-    let done = Intent::Done { provider_record_id: "100451".into(), by: one };
-    assert_eq!(scene.intend(&second).await.unwrap(), done);
+    assert_eq!(scene.intend(&second).await.unwrap(), Intent::Done("100451".into()));
 }
 
 #[tokio::test]
@@ -246,8 +250,77 @@ async fn a_refused_effect_may_be_written_later() {
     let Ok(Intent::Write(effect_id)) = scene.intend(&claim).await else { panic!("nobody tried it before") };
     let mut session = scene.store.session().await.unwrap();
     let tx = session.begin(scene.tenant_id).await.unwrap();
-    effects::refused(&tx, effect_id).await.unwrap();
+    effects::refused(&tx, &claim, effect_id).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
     assert_eq!(scene.intend(&claim).await.unwrap(), Intent::Write(effect_id));
+}
+
+#[tokio::test]
+async fn a_write_waits_for_an_unsettled_one_to_the_same_record() {
+    let scene = Scene::new().await;
+    let (one, two) = (scene.job().await, scene.job().await);
+    let first = scene.claim(one, LONG).await;
+    let second = scene.claim(two, LONG).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend_as(&first, "INV-1").await else {
+        panic!("nobody tried it")
+    };
+    assert_eq!(scene.intend_as(&second, "INV-2").await.unwrap(), Intent::HeldBy(one));
+
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::done(&tx, effect_id, "1", SettledBy::Look).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert!(matches!(scene.intend_as(&second, "INV-2").await, Ok(Intent::Write(_))));
+}
+
+#[tokio::test]
+async fn a_job_that_has_ended_holds_nobody_up() {
+    let scene = Scene::new().await;
+    let (one, two) = (scene.job().await, scene.job().await);
+    let first = scene.claim(one, LONG).await;
+    assert!(matches!(scene.intend_as(&first, "INV-1").await, Ok(Intent::Write(_))));
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    jobs::fail(&tx, &first, "HubSpot is down", &json!({})).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    let second = scene.claim(two, LONG).await;
+    assert!(matches!(scene.intend_as(&second, "INV-2").await, Ok(Intent::Write(_))));
+}
+
+#[tokio::test]
+async fn a_late_refusal_does_not_undo_a_write_that_was_made() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let late = scene.claim(job_id, OVER_AT_ONCE).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend(&late).await else { panic!("nobody tried it before") };
+    let latest = scene.claim(job_id, LONG).await;
+    assert_eq!(scene.intend(&latest).await.unwrap(), Intent::LookFirst(effect_id));
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    assert!(matches!(effects::refused(&tx, &late, effect_id).await, Err(StoreError::LeaseLost(_))));
+    drop(tx);
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::done(&tx, effect_id, "1", SettledBy::Answer).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(scene.intend(&latest).await.unwrap(), Intent::Done("1".into()));
+}
+
+#[tokio::test]
+async fn a_row_cannot_name_another_tenants_connection() {
+    let scene = Scene::new().await;
+    let stranger = scene.database.tenant("stranger").await;
+    let (theirs, _) = scene.database.connect_account(stranger, Provider::HubSpot, "their portal").await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    let insert = format!(
+        "insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
+                              request, status)
+         values ('{}', gen_random_uuid(), 'k', '{}', 's', '{theirs}', 'hubspot', 't', 'a', '{{}}', 'INTENDED')",
+        scene.tenant_id, claim.job_id
+    );
+    let error = scene.database.superuser().await.batch_execute(&insert).await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "23503");
 }

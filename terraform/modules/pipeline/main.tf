@@ -84,9 +84,11 @@ module "worker" {
 resource "aws_lambda_event_source_mapping" "worker" {
   event_source_arn = module.job_queue.arn
   function_name    = module.worker.arn
-  batch_size       = 10
 
-  # One message that goes back must not take the nine that are done along.
+  # A job mostly waits for providers, so a batch would make nine jobs wait for the first; more run side by side instead.
+  batch_size = 1
+
+  # A message whose outcome cannot be recorded goes back; that is no error of the function.
   function_response_types = ["ReportBatchItemFailures"]
 
   # The mapping, not reserved concurrency, holds the worker back: messages then wait in the queue uncounted, and do not
@@ -129,7 +131,7 @@ module "counter_table" {
   name                   = "${local.prefix}-counters"
   partition_key          = "counter_key"
   expiry_attribute       = "expires_at"
-  point_in_time_recovery = false # A minute's counts are worth nothing a minute later.
+  point_in_time_recovery = false # Lost counts harm nobody.
 }
 
 module "webhook_secret" {

@@ -2,8 +2,11 @@
 
 mod xero_invoice_to_hubspot;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use zixly_domain::Workflow;
+use zixly_domain::{WaitingReason, Workflow};
 
 use crate::steps::{Halt, JobRun};
 
@@ -12,6 +15,11 @@ pub(crate) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let claim = job.context.claim;
     match (claim.job_type.parse(), claim.workflow_version) {
         (Ok(Workflow::XeroInvoiceToHubspot), 1) => xero_invoice_to_hubspot::run(job).await,
+        // It is being deployed at this moment, or was rolled back: a worker that has it will come.
+        (Ok(workflow), version) if version.cast_unsigned() > workflow.current_version() => Err(Halt::Wait {
+            reason: WaitingReason::Backoff,
+            due_at: Timestamp::now() + Duration::from_mins(1),
+        }),
         (Ok(workflow), version) => Err(Halt::Poisoned {
             reason: format!("this worker has no version {version} of workflow {workflow}"),
         }),

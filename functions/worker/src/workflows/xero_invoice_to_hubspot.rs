@@ -181,6 +181,7 @@ impl Update<'_> {
             step: "update-contact",
             provider: Provider::HubSpot,
             connection: &connection,
+            target: &format!("contact {}", self.contact_id),
             action: &format!("PATCH contact {}", self.contact_id),
             request: &json!({ "properties": self.properties }),
         };

@@ -174,14 +174,18 @@ impl Scene {
 
     /// Files an event about the invoice, as the door does. `occurrence` makes it another event about the same.
     pub async fn job_for_invoice(&self, occurrence: u32) -> JobId {
+        self.job_for(INVOICE_ID, occurrence).await
+    }
+
+    pub async fn job_for(&self, invoice_id: &str, occurrence: u32) -> JobId {
         let event = Event {
             provider: Provider::Xero,
             account_id: self.organisation_id.clone(),
             category: "INVOICE".into(),
             action: "UPDATE".into(),
-            resource_id: INVOICE_ID.into(),
+            resource_id: invoice_id.into(),
             occurred_at: None,
-            dedupe_key: format!("{INVOICE_ID}/{occurrence}"),
+            dedupe_key: format!("{invoice_id}/{occurrence}"),
             payload: json!({}),
         };
         let delivery = Delivery { provider: Provider::Xero, events: vec![event], unreadable: Vec::new() };

@@ -39,7 +39,7 @@ pub(super) struct WireInvoice {
 #[serde(rename_all = "PascalCase")]
 struct WireContact {
     #[serde(rename = "ContactID")]
-    contact_id: String,
+    contact_id: Option<String>,
     name: Option<String>,
     email_address: Option<String>,
 }
