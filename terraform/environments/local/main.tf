@@ -1,7 +1,7 @@
-# The local AWS looks at no credentials, but the provider insists on some. The region is the one that it takes requests
-# without a signature to be for, such as those of a provider's webhook.
+# The local AWS looks at no credentials, but the provider insists on some. The region is the one that `zixly` starts it
+# in: it takes requests without a signature, such as a provider's webhook, to be for that one.
 provider "aws" {
-  region     = "us-east-1"
+  region     = "ap-southeast-2"
   access_key = "test"
   secret_key = "test"
 
@@ -27,7 +27,7 @@ module "pipeline" {
   source = "../../modules/pipeline"
 
   environment                = "local"
-  architecture               = "x86_64"
+  architecture               = var.architecture
   webhook_zip                = var.webhook_zip
   worker_zip                 = var.worker_zip
   disposable                 = true

@@ -1,7 +1,8 @@
-# By path, not by host name: `{api}.execute-api.localhost` resolves in few places besides browsers.
+# By path, not by host name: `{api}.execute-api.localhost` resolves in few places besides browsers. Without the stage,
+# since shells and readers of `.env` files take `$default` for a variable; the local AWS finds it by itself.
 output "webhook_url" {
   description = "Where the HTTP API is, without a slash at the end; add e.g. `/webhook/xero`."
-  value       = "${var.aws_endpoint_url}/_aws/execute-api/${module.pipeline.http_api_id}/$default"
+  value       = "${var.aws_endpoint_url}/_aws/execute-api/${module.pipeline.http_api_id}"
 }
 
 output "job_queue_url" {

@@ -27,3 +27,8 @@ variable "worker_zip" {
   description = "Path of the worker function's zip."
   type        = string
 }
+
+variable "architecture" {
+  description = "Processor of this machine, which runs the functions: arm64 or x86_64."
+  type        = string
+}

@@ -1,0 +1,49 @@
+# Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
+.DEFAULT_GOAL := help
+.PHONY: help setup check demo up down test lint fmt build
+
+ZIXLY := cargo run --quiet --package zixly-localstack --
+TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
+DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: ## Check what this machine must have, install the rest under .local/
+	@localstack/setup.sh
+
+check: setup ## Compile everything without building it
+	cargo check --workspace --all-targets
+
+demo: setup ## Start the stack and let a paid Xero invoice update HubSpot
+	@$(ZIXLY) demo
+
+up: setup ## Start the stack, or find it running
+	@$(ZIXLY) up
+
+down: ## Stop the stack and forget its data
+	@$(ZIXLY) down
+
+test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
+	cargo test --workspace --no-run
+	$(ZIXLY) services -- cargo test --workspace
+
+lint: setup $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licences, Terraform; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	$(DENY) check bans licenses sources
+	$(ZIXLY) lint-terraform
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh; fi
+
+# From source, once, in about three minutes.
+$(DENY):
+	cargo install --locked --root $(CURDIR)/.local/cargo-deny-0.20.2 cargo-deny@0.20.2
+
+fmt: ## Format Rust and Terraform
+	cargo fmt --all
+	terraform fmt -recursive terraform
+
+build: setup ## Build the functions' zips for AWS (arm64)
+	$(TOOLS) cargo lambda build --release --arm64 --output-format zip --package zixly-webhook --package zixly-worker

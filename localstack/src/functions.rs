@@ -1,0 +1,53 @@
+//! The functions, built for this machine as the zips that Lambda takes.
+
+use std::env::{consts, join_paths, split_paths};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::processes;
+use crate::progress::Step;
+use crate::project::{Project, variable};
+use crate::stack::Stack;
+
+/// Where the zips lie.
+pub struct Zips {
+    /// The webhook function's.
+    pub webhook: PathBuf,
+    /// The worker function's.
+    pub worker: PathBuf,
+}
+
+/// Builds both functions, as they would be for AWS; a moment when nothing has changed.
+pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow::Result<Zips> {
+    // Each stack has its own zips, so that two that are built at the same time do not write the same file.
+    let folder = stack.folder.join("functions");
+    let cargo_lambda = project.venv_program("cargo-lambda")?;
+    let tools = cargo_lambda.parent().context("a program lies in a folder")?;
+    let path = variable("PATH").unwrap_or_default();
+    let mut command = processes::command(&cargo_lambda, &stack.folder);
+    command
+        .args(["lambda", "build", "--release", "--output-format", "zip"])
+        .args(["--package", "zixly-webhook", "--package", "zixly-worker", "--lambda-dir"])
+        .arg(&folder)
+        .env("PATH", join_paths([tools.to_path_buf()].into_iter().chain(split_paths(&path)))?)
+        .current_dir(&project.root);
+    let mut compiled = 0;
+    let each_line = |line: &str| {
+        if let Some(package) = line.trim_start().strip_prefix("Compiling ") {
+            compiled += 1;
+            step.say(format!("{compiled} packages compiled, now {package}"));
+        }
+    };
+    processes::watch(command, each_line).await.context("the functions cannot be built")?;
+    let zip = |function: &str| folder.join(function).join("bootstrap.zip");
+    Ok(Zips { webhook: zip("zixly-webhook"), worker: zip("zixly-worker") })
+}
+
+/// This machine's processor, as Lambda calls it.
+pub fn architecture() -> &'static str {
+    match consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
