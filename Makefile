@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo up down test lint fmt build
+.PHONY: help setup check command demo up down test lint fmt build
 
 ZIXLY := cargo run --quiet --package zixly-localstack --
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -16,10 +16,10 @@ setup: ## Check what this machine must have, install the rest under .local/
 check: setup ## Compile everything without building it
 	cargo check --workspace --all-targets
 
-demo: setup ## Start the stack and let a paid Xero invoice update HubSpot
+demo: command ## Start the stack and let a paid Xero invoice update HubSpot
 	@$(ZIXLY) demo
 
-up: setup ## Start the stack, or find it running
+up: command ## Start the stack, or find it running
 	@$(ZIXLY) up
 
 down: ## Stop the stack and forget its data
@@ -36,6 +36,10 @@ lint: setup $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licen
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
 	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh; fi
+
+# Shows what it compiles, which takes minutes the first time. Not in the list: nobody needs it alone.
+command: setup
+	@cargo build --package zixly-localstack --package zixly-simulator
 
 # From source, once, in about three minutes.
 $(DENY):
