@@ -41,6 +41,8 @@ pub async fn remove_orphans(project: &Project) -> anyhow::Result<()> {
     for entry in fs::read_dir(project.local())?.flatten() {
         if let Some(orphan) = Stack::open_orphan(entry.path())? {
             orphan.remove().await?;
+            // Only a stack that `zixly up` made has one.
+            let _ = fs::remove_file(entry.path().with_extension("env"));
         }
     }
     Ok(())

@@ -83,7 +83,7 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
         accounts: &accounts,
     };
     let seeded = seed::seed(stack, &servers).await.context("the stack cannot be filled")?;
-    step.done("Demo business and Other business, connected to Xero and HubSpot");
+    step.done("Demo business and Other business, at both providers");
 
     let step = progress.step("Health");
     let webhook_url = outputs.get("webhook_url")?;
