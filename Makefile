@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup check command demo up down test lint fmt build
 
-ZIXLY := cargo run --quiet --package zixly-localstack --
+ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
 
@@ -22,14 +22,14 @@ demo: command ## Start the stack and let a paid Xero invoice update HubSpot
 up: command ## Start the stack, or find it running
 	@$(ZIXLY) up
 
-down: ## Stop the stack and forget its data
+down: command ## Stop the stack and forget its data
 	@$(ZIXLY) down
 
 test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 	cargo test --workspace --no-run
 	$(ZIXLY) services -- cargo test --workspace
 
-lint: setup $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licences, Terraform; warnings are errors
+lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licences, Terraform; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

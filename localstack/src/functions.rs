@@ -18,7 +18,11 @@ pub struct Zips {
     pub worker: PathBuf,
 }
 
-/// Builds both functions, as they would be for AWS; a moment when nothing has changed.
+/// What makes a build for this machine two minutes shorter and its zips a third larger than one for AWS.
+const QUICKER: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+
+/// Builds both functions, as they would be for AWS but not squeezed as small; a moment when nothing has changed.
 pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow::Result<Zips> {
     // Each stack has its own zips, so that two that are built at the same time do not write the same file.
     let folder = stack.folder.join("functions");
@@ -30,6 +34,7 @@ pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow:
         .args(["lambda", "build", "--release", "--output-format", "zip"])
         .args(["--package", "zixly-webhook", "--package", "zixly-worker", "--lambda-dir"])
         .arg(&folder)
+        .envs(QUICKER)
         .env("PATH", join_paths([tools.to_path_buf()].into_iter().chain(split_paths(&path)))?)
         .current_dir(&project.root);
     let mut compiled = 0;

@@ -1,12 +1,12 @@
-//! The provider simulator: built from this clone, started beside the stack.
+//! The provider simulator, started beside the stack.
 
-use std::fs;
+use std::path::PathBuf;
+use std::{env, fs};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use uuid::Uuid;
 
 use crate::processes;
-use crate::project::Project;
 use crate::stack::{Stack, digest};
 
 /// What both the simulator and Zixly's own settings know about the two providers' apps and accounts.
@@ -45,15 +45,15 @@ impl Accounts {
     }
 }
 
-/// Builds and starts the simulator, or finds it running as it is built; gives its URL.
-pub async fn start(stack: &Stack, project: &Project, accounts: &Accounts) -> anyhow::Result<String> {
+/// Starts the simulator, or finds it running as it is built; gives its URL.
+pub async fn start(stack: &Stack, accounts: &Accounts) -> anyhow::Result<String> {
     let client = crate::loopback_client()?;
     let is_ready = async |port| {
         let answer = client.get(format!("{}/_sim/health", url(port))).send().await;
         answer.is_ok_and(|it| it.status().is_success())
     };
-    let program = build(stack, project).await?;
-    let digest = digest([fs::read(&program).with_context(|| format!("cannot read {program}"))?]);
+    let program = program()?;
+    let digest = digest([fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?]);
     if !stack.is_done("simulator", &digest) {
         stack.stop_server("simulator").await;
     }
@@ -67,16 +67,13 @@ pub async fn start(stack: &Stack, project: &Project, accounts: &Accounts) -> any
     Ok(url(port))
 }
 
-/// Gives the path of the program, which depends on a person's cargo settings.
-async fn build(stack: &Stack, project: &Project) -> anyhow::Result<String> {
-    let mut build = processes::command("cargo", &stack.folder);
-    build.args(["build", "--package", "zixly-simulator", "--message-format", "json-render-diagnostics"]);
-    build.current_dir(&project.root);
-    let messages = processes::run(build).await?;
-    // Only a program that was built has its path here; libraries have null.
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut programs = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    programs.next_back().context("cargo built zixly-simulator but does not say where it is")
+/// The simulator lies beside this program, since cargo builds both together; a build of its own would choose other
+/// features and compile half of everything anew.
+fn program() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe().context("cannot tell where this program lies")?;
+    let simulator = program.with_file_name("zixly-simulator");
+    ensure!(simulator.exists(), "{} is missing: cargo build --package zixly-simulator", simulator.display());
+    Ok(simulator)
 }
 
 fn url(port: u16) -> String {

@@ -57,7 +57,7 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
     };
     let simulator = async {
         let step = progress.step("Simulator");
-        let url = simulator::start(stack, project, &accounts).await?;
+        let url = simulator::start(stack, &accounts).await?;
         step.done(&url);
         anyhow::Ok(url)
     };

@@ -15,7 +15,6 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
 const STACK: &str = "end-to-end";
@@ -195,15 +194,7 @@ impl World {
 
     /// Asks the database as its superuser; null is an empty text.
     pub async fn query(&self, sql: &str) -> Vec<Vec<String>> {
-        let (client, connection) = tokio_postgres::connect(self.get("DATABASE_URL"), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        let rows = client.simple_query(sql).await.unwrap().into_iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
-            }
-            _ => None,
-        });
-        rows.collect()
+        zixly_testkit::query(self.get("DATABASE_URL"), sql).await
     }
 
     /// The one number that a query gives.

@@ -1,6 +1,6 @@
 //! The suite that every connector passes: what any provider may answer, or fail to answer, and which class of error
 //! the caller sees then. A connector's tests describe it by a [`Subject`] and call
-//! [`connector_conformance!`](crate::connector_conformance).
+//! [`connector_conformance!`](crate::connector_conformance!).
 
 use std::error::Error;
 use std::fmt::Debug;

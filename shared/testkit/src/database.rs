@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use secrecy::SecretString;
-use tokio_postgres::{Client, Config, NoTls, config::Host};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
 use uuid::Uuid;
 use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
 use zixly_store::{
@@ -143,6 +143,19 @@ impl TestDatabase {
         let main: Config = settings::required("TEST_DATABASE_URL").parse().expect("it was parsed before");
         main.get_ports() == self.server.get_ports()
     }
+}
+
+/// The rows that `sql` gives at the database at `url`, every value as text and null as an empty one.
+pub async fn query(url: &str, sql: &str) -> Vec<Vec<String>> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database is up");
+    tokio::spawn(connection);
+    let messages = client.simple_query(sql).await.expect("the query is right");
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.map(|row| (0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
+        .collect()
 }
 
 async fn connect(server: &Config, database: &str) -> Client {

@@ -11,6 +11,6 @@ mod local_aws;
 mod runtime_api;
 mod settings;
 
-pub use database::{Role, TestDatabase};
+pub use database::{Role, TestDatabase, query};
 pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws};
 pub use runtime_api::FunctionProcess;
