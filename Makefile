@@ -27,7 +27,7 @@ down: command ## Stop the stack and forget its data
 
 test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 	cargo test --workspace --no-run
-	$(ZIXLY) services -- cargo test --workspace
+	$(ZIXLY) services -- cargo test --workspace --no-fail-fast
 
 lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licences, Terraform; warnings are errors
 	cargo fmt --all --check

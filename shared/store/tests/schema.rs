@@ -23,6 +23,21 @@ async fn the_schema_is_made_on_every_server_and_made_once() {
     }
 }
 
+/// On Supabase the owner may make roles and pass by row security, but is no superuser.
+#[tokio::test]
+async fn the_schema_is_made_by_an_owner_who_is_no_superuser() {
+    for database in TestDatabase::create_on_every_server().await {
+        let superuser = database.superuser().await;
+        let owner = format!("owner_{}", TenantId::new().0.simple());
+        let role = format!("create role {owner} login createrole bypassrls");
+        for statement in [role, format!("create database {owner} owner {owner}")] {
+            superuser.batch_execute(&statement).await.unwrap();
+        }
+        let applied = migrate(&database.store_as(&owner, &owner), &[]).await.unwrap();
+        assert!(!applied.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_migration_edited_after_it_was_applied_is_refused() {
     let database = TestDatabase::create().await;

@@ -93,6 +93,12 @@ impl TestDatabase {
         connect(&self.server, &self.name).await
     }
 
+    /// A store on the same server under any role and database, past the pooler.
+    pub fn store_as(&self, role: &str, database: &str) -> Store {
+        let url = format!("postgres://{role}@{}/{database}", address_of(&self.server));
+        Store::new(&SecretString::from(url), None).expect("the test server's URL is one")
+    }
+
     /// A superuser's store, to set a scene.
     pub fn superuser_store(&self) -> Store {
         store_at(&self.server, &self.name)
