@@ -48,23 +48,6 @@ words!(WaitingReason, "waiting reason", {
     Reauthorisation => "reauthorisation", OtherJob => "other job",
 });
 
-/// Where a step stands. A step that is done never runs again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StepStatus {
-    /// An attempt has begun.
-    Running,
-    /// It ended its attempt to wait, which cost none.
-    Waiting,
-    /// Its output is recorded.
-    Done,
-    /// Its last attempt failed; the row's error says how.
-    Failed,
-}
-
-words!(StepStatus, "step status", {
-    Running => "RUNNING", Waiting => "WAITING", Done => "DONE", Failed => "FAILED",
-});
-
 /// What is known about a write in somebody else's system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EffectStatus {

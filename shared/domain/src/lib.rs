@@ -14,7 +14,7 @@ pub use event::{Delivery, Event, UnreadableEvent};
 pub use ids::{
     ApiKeyId, ConnectionId, DeliveryId, EffectId, EventId, JobId, RelatedRecordId, TenantId, TokenSetId,
 };
-pub use job::{EffectStatus, JobStatus, RecordAction, StepStatus, WaitingReason};
+pub use job::{EffectStatus, JobStatus, RecordAction, WaitingReason};
 pub use provider::Provider;
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use token_set::TokenSet;
