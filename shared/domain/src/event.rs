@@ -29,7 +29,8 @@ pub struct UnreadableEvent {
 pub struct Event {
     /// The provider that says so.
     pub provider: Provider,
-    /// The provider's account that it happened in; finds the connection, and through it the tenant.
+    /// What finds the connection, and through it the tenant: the provider's account that it happened in, or, where
+    /// a delivery names none (Asana), the endpoint of ours that it came to.
     pub account_id: String,
     /// What kind of record changed, as the provider spells it: `INVOICE`.
     pub category: String,
@@ -41,6 +42,8 @@ pub struct Event {
     pub occurred_at: Option<Timestamp>,
     /// Equal for two events exactly if they are the same change, however often it is delivered.
     pub dedupe_key: String,
+    /// A second such key, where a provider's own pages disagree on which of its ids tells a repetition (Shopify).
+    pub other_dedupe_key: Option<String>,
     /// The event's own part of the body.
     pub payload: Value,
 }

@@ -1,5 +1,5 @@
-//! One newtype per id, so that a job's id cannot be handed where a tenant's is meant. All are UUIDv7: they sort
-//! by the time of their making, which keeps indexes dense and lists in order.
+//! One newtype per id, so that a job's id cannot be handed where a tenant's is meant. All that we make are UUIDv7:
+//! they sort by the time of their making, which keeps indexes dense and lists in order.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ ids! {
     TokenSetId,
     /// A tenant's credential for the HTTP interface.
     ApiKeyId,
+    /// A person who signs in; the id is Supabase Auth's.
+    UserId,
     /// One HTTP POST from a provider.
     DeliveryId,
     /// One business change inside a delivery.

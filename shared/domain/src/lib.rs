@@ -7,16 +7,19 @@ mod ids;
 mod job;
 mod provider;
 mod retry;
+mod role;
 mod token_set;
 mod workflow;
 
 pub use event::{Delivery, Event, UnreadableEvent};
 pub use ids::{
     ApiKeyId, ConnectionId, DeliveryId, EffectId, EventId, JobId, RelatedRecordId, TenantId, TokenSetId,
+    UserId,
 };
 pub use job::{EffectStatus, JobStatus, RecordAction, WaitingReason};
 pub use provider::Provider;
 pub use retry::{MAX_ATTEMPTS, backoff};
+pub use role::Role;
 pub use token_set::TokenSet;
 pub use workflow::{JobRequest, Workflow, jobs_for};
 

@@ -7,9 +7,15 @@ pub enum Provider {
     Xero,
     /// Customer relations; an account is a portal.
     HubSpot,
+    /// A web shop; an account is a shop, by its `myshopify.com` domain.
+    Shopify,
+    /// Tasks and projects; an account is a workspace.
+    Asana,
 }
 
-words!(Provider, "provider", { Xero => "xero", HubSpot => "hubspot" });
+words!(Provider, "provider", {
+    Xero => "xero", HubSpot => "hubspot", Shopify => "shopify", Asana => "asana",
+});
 
 impl Provider {
     /// The name as its maker writes it, for sentences that a person reads.
@@ -17,6 +23,8 @@ impl Provider {
         match self {
             Self::Xero => "Xero",
             Self::HubSpot => "HubSpot",
+            Self::Shopify => "Shopify",
+            Self::Asana => "Asana",
         }
     }
 }
