@@ -2,17 +2,24 @@
 //!
 //! **Invariant:** a counter holds a number and nothing of what was counted.
 
+mod requests;
+
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::{Client, error::BoxError, types::AttributeValue};
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use zixly_domain::Provider;
+
+pub use requests::Allowance;
+use requests::FullWindows;
 
 /// How long a day's count of refusals is kept.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// DynamoDB did not count.
 #[derive(Debug, thiserror::Error)]
-#[error("the counter table did not answer")]
+#[error("the counter table did not answer as it should")]
 pub struct CounterError(#[source] BoxError);
 
 /// The table of counters.
@@ -20,12 +27,13 @@ pub struct CounterError(#[source] BoxError);
 pub struct Counters {
     client: Client,
     table: String,
+    full_windows: Arc<FullWindows>,
 }
 
 impl Counters {
     /// The table called `table`: key `counter_key`, number `count`, time to live `expires_at`.
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(config), table }
+        Self { client: Client::new(config), table, full_windows: Arc::default() }
     }
 
     /// Counts a delivery that was refused, by provider, reason and UTC day: all that is kept of it.

@@ -1,0 +1,116 @@
+//! Credentials of our own: a prefix that says what it is, and 256 random bits in URL-safe base64.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::TryRngCore;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+const RANDOM_BYTES: usize = 32;
+
+/// A tenant's credential: `zixly_…`.
+#[derive(Debug)]
+pub struct ApiKey(SecretString);
+
+/// What an external API calls back with, once, for one job: `zixly_cb_…`.
+#[derive(Debug)]
+pub struct CallbackToken(SecretString);
+
+// Neither is ever taken for the other, since the length of what follows the prefix is checked.
+credential!(ApiKey, "zixly_");
+credential!(CallbackToken, "zixly_cb_");
+
+impl ApiKey {
+    /// The key in an `Authorization: Bearer …` header; none when it is no key of ours.
+    pub fn from_authorization(header: &str) -> Option<Self> {
+        Self::parse(crate::bearer(header)?)
+    }
+}
+
+macro_rules! credential {
+    ($type:ident, $prefix:literal) => {
+        impl $type {
+            /// A new one.
+            ///
+            /// # Panics
+            /// When the operating system has no randomness to give; there is nothing safe to do then.
+            pub fn generate() -> Self {
+                Self(generate($prefix))
+            }
+
+            /// Takes the text; none when it is none of ours.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse($prefix, text).map(Self)
+            }
+
+            /// What is stored and looked up. The text is random, so looking its hash up gives nothing away by timing.
+            pub fn hash(&self) -> [u8; 32] {
+                Sha256::digest(self.0.expose_secret().as_bytes()).into()
+            }
+
+            /// The text itself, to be shown once.
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+    };
+}
+use credential;
+
+fn generate(prefix: &str) -> SecretString {
+    let mut random = [0; RANDOM_BYTES];
+    rand::rngs::OsRng.try_fill_bytes(&mut random).expect("the operating system gives randomness");
+    SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+fn parse(prefix: &str, text: &str) -> Option<SecretString> {
+    let random = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
+    (random.len() == RANDOM_BYTES).then(|| SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_again_by_its_header() {
+        let key = ApiKey::generate();
+        let again = ApiKey::from_authorization(&format!("bearer {}", key.expose())).unwrap();
+        assert_eq!(again.hash(), key.hash());
+        assert_ne!(ApiKey::generate().hash(), key.hash());
+    }
+
+    #[test]
+    fn a_callback_token_is_found_again_by_its_text() {
+        let token = CallbackToken::generate();
+        assert!(token.expose().starts_with("zixly_cb_"));
+        assert_eq!(CallbackToken::parse(token.expose()).unwrap().hash(), token.hash());
+        assert_ne!(CallbackToken::generate().hash(), token.hash());
+    }
+
+    #[test]
+    fn what_is_no_key_of_ours_is_not_looked_up() {
+        for header in ["", "Bearer", "Bearer zixly_short", "Basic dXNlcjpwdw==", "Bearer eyJhbGciOi.x.y"] {
+            assert!(ApiKey::from_authorization(header).is_none(), "{header}");
+        }
+        let key = ApiKey::generate();
+        assert!(ApiKey::from_authorization(key.expose()).is_none());
+        assert!(ApiKey::from_authorization(&format!("Basic {}", key.expose())).is_none());
+        assert!(ApiKey::parse(&format!("{} ", key.expose())).is_none());
+    }
+
+    #[test]
+    fn a_key_is_no_callback_token_whatever_its_random_part() {
+        assert!(ApiKey::parse(CallbackToken::generate().expose()).is_none());
+        assert!(CallbackToken::parse(ApiKey::generate().expose()).is_none());
+        let looks_like_a_token = format!("zixly_cb_{}", "A".repeat(40));
+        assert!(ApiKey::parse(&looks_like_a_token).is_some());
+        assert!(CallbackToken::parse(&looks_like_a_token).is_none());
+    }
+
+    #[test]
+    fn debug_shows_neither() {
+        let (key, token) = (ApiKey::generate(), CallbackToken::generate());
+        let shown = format!("{key:?} {token:?}");
+        assert!(!shown.contains(&key.expose()[6..]) && !shown.contains(&token.expose()[9..]), "{shown}");
+    }
+}
