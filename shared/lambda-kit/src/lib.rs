@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod batch;
 mod chain;
+pub mod metrics;
 pub mod problem;
 pub mod settings;
 pub mod telemetry;
