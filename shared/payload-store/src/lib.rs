@@ -1,18 +1,68 @@
-//! What is too large for a row, in S3, each tenant's under its own prefix.
+//! What is too large for a row, in S3: a tenant's payloads under its own prefix, and what is the platform's under
+//! `carried/` (deliveries on their way to the database) and `deliveries/` (those that have left it).
 //!
-//! **Invariant:** a key always begins with the tenant, and nothing is ever deleted here.
+//! **Invariant:** whatever belongs to one tenant has a key that begins with it, and nothing is ever deleted here but a
+//! carried delivery, once it is filed.
 
-use aws_sdk_s3::{Client, error::BoxError, primitives::ByteStream, types::ServerSideEncryption};
+mod archive;
+mod carried;
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    Client, config::timeout::TimeoutConfig, error::BoxError,
+    operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
+    types::ServerSideEncryption,
+};
 use aws_types::SdkConfig;
 use zixly_domain::{JobId, TenantId};
 
-/// S3 did not take an object.
+pub use archive::Archived;
+
+/// What went wrong with an object.
 #[derive(Debug, thiserror::Error)]
-#[error("the payload store did not take {key}")]
-pub struct PayloadError {
-    key: String,
-    #[source]
-    source: BoxError,
+pub enum PayloadError {
+    /// S3 cannot be reached, or refuses.
+    #[error("the payload store did not answer for {key}")]
+    Unavailable {
+        /// The object's key.
+        key: String,
+        /// What the client saw.
+        #[source]
+        source: BoxError,
+    },
+    /// There is no such object, or no longer.
+    #[error("there is no {key} in the payload store")]
+    Missing {
+        /// The object's key.
+        key: String,
+    },
+    /// It is larger than a delivery can be.
+    #[error("{key} has {size_bytes} bytes, more than a delivery can have")]
+    TooLarge {
+        /// The object's key.
+        key: String,
+        /// How large it is.
+        size_bytes: u64,
+    },
+    /// What S3 gives back is not what it was given.
+    #[error("{key} was not stored as it was sent")]
+    Damaged {
+        /// The object's key.
+        key: String,
+    },
+    /// The key is not that of a carried delivery.
+    #[error("{key} is not a carried delivery")]
+    NotCarried {
+        /// What was asked for.
+        key: String,
+    },
+}
+
+impl PayloadError {
+    fn unavailable(key: &str, source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { key: key.to_owned(), source: source.into() }
+    }
 }
 
 /// The bucket of payloads.
@@ -38,21 +88,40 @@ impl PayloadStore {
         content: Vec<u8>,
     ) -> Result<String, PayloadError> {
         let key = format!("tenants/{tenant_id}/jobs/{job_id}/{name}");
-        self.client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&key)
-            .content_type(content_type)
-            .server_side_encryption(ServerSideEncryption::Aes256)
-            .body(ByteStream::from(content))
-            .send()
-            .await
-            .map_err(|source| PayloadError { key: key.clone(), source: source.into() })?;
+        let put = self.put(&key, content_type, content).send().await;
+        put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
+    }
+
+    /// Asks the bucket for a sign of life.
+    pub async fn ping(&self) -> Result<(), PayloadError> {
+        let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
+        answer
+            .map(|_| ())
+            .map_err(|source| PayloadError::Unavailable { key: self.bucket.clone(), source: source.into() })
     }
 
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
+
+    fn put(&self, key: &str, content_type: &str, content: Vec<u8>) -> PutObjectFluentBuilder {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .server_side_encryption(ServerSideEncryption::Aes256)
+            .body(ByteStream::from(content))
+    }
+}
+
+/// For objects of several megabytes: longer than other calls may take, shorter than any function's own time.
+fn patient() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(6))
+        .operation_timeout(Duration::from_secs(8))
+        .build();
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
 }

@@ -5,5 +5,5 @@
 mod message;
 mod queue;
 
-pub use message::{CarriedDelivery, Message, Unreadable};
-pub use queue::{DeadLetterQueue, JobQueue, QueueError};
+pub use message::{CarriedBody, CarriedDelivery, Message, Unreadable};
+pub use queue::{DeadLetterQueue, JobQueue, LARGEST_MESSAGE_BYTES, QueueError};

@@ -33,8 +33,17 @@ pub struct CarriedDelivery {
     pub received_at: Timestamp,
     /// The headers worth keeping, as a JSON object.
     pub headers: Value,
-    /// The bytes that were signed.
-    pub body: Vec<u8>,
+    /// The bytes that were signed, or where they are.
+    pub body: CarriedBody,
+}
+
+/// The body of a delivery on its way through the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CarriedBody {
+    /// Here.
+    Inline(Vec<u8>),
+    /// Under this key among the payloads, because it is too large for a message.
+    Stored(String),
 }
 
 /// A message that no worker of this version can ever read.
@@ -72,7 +81,21 @@ struct VersionOnly {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Wire {
     Ring { tenant_id: TenantId, job_id: JobId },
-    File { delivery_id: DeliveryId, provider: String, received_at: Timestamp, headers: Value, body: String },
+    File {
+        delivery_id: DeliveryId,
+        provider: String,
+        received_at: Timestamp,
+        headers: Value,
+        #[serde(flatten)]
+        body: WireBody,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WireBody {
+    Inline { body: String },
+    Stored { body_key: String },
 }
 
 impl Message {
@@ -90,7 +113,12 @@ impl Message {
                 provider: provider.parse().map_err(|_| Unreadable::Field("provider"))?,
                 received_at,
                 headers,
-                body: STANDARD.decode(body).map_err(|_| Unreadable::Field("body"))?,
+                body: match body {
+                    WireBody::Inline { body } => {
+                        CarriedBody::Inline(STANDARD.decode(body).map_err(|_| Unreadable::Field("body"))?)
+                    }
+                    WireBody::Stored { body_key } => CarriedBody::Stored(body_key),
+                },
             }),
         })
     }
@@ -104,7 +132,10 @@ impl Message {
                 provider: delivery.provider.to_string(),
                 received_at: delivery.received_at,
                 headers: delivery.headers.clone(),
-                body: STANDARD.encode(&delivery.body),
+                body: match &delivery.body {
+                    CarriedBody::Inline(body) => WireBody::Inline { body: STANDARD.encode(body) },
+                    CarriedBody::Stored(key) => WireBody::Stored { body_key: key.clone() },
+                },
             },
         };
         serde_json::to_string(&Envelope { v: VERSION, wire }).expect("ids, texts and JSON values serialise")
@@ -135,14 +166,18 @@ mod tests {
 
     #[test]
     fn a_carried_delivery_keeps_every_byte() {
-        let message = Message::File(CarriedDelivery {
-            delivery_id: DeliveryId::new(),
-            provider: Provider::Xero,
-            received_at: "2026-10-01T02:44:21.987Z".parse().unwrap(),
-            headers: serde_json::json!({ "content-type": "application/json" }),
-            body: vec![0, 255, b'{', b' '],
-        });
-        assert_eq!(Message::parse(&message.to_body()).unwrap(), message);
+        for body in
+            [CarriedBody::Inline(vec![0, 255, b'{', b' ']), CarriedBody::Stored("carried/1".to_owned())]
+        {
+            let message = Message::File(CarriedDelivery {
+                delivery_id: DeliveryId::new(),
+                provider: Provider::Xero,
+                received_at: "2026-10-01T02:44:21.987Z".parse().unwrap(),
+                headers: serde_json::json!({ "content-type": "application/json" }),
+                body,
+            });
+            assert_eq!(Message::parse(&message.to_body()).unwrap(), message);
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::Message;
 /// The longest that SQS holds a message back.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
+/// The longest message that every region's SQS takes. Longer ones go a way around.
+pub const LARGEST_MESSAGE_BYTES: usize = 256 * 1024;
+
 /// SQS did not take a message.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not take the message")]

@@ -1,13 +1,15 @@
-//! Secrets Manager: the one secret of each function, and the token sets.
+//! Secrets Manager: the one secret of each function, the token sets, and what was agreed in handshakes.
 //!
 //! **Invariant:** a value leaves this crate only inside a `SecretString`, and no error repeats one.
 
 mod function_secret;
+mod hook_secrets;
 mod token_sets;
 
 use aws_sdk_secretsmanager::error::BoxError;
 
 pub use function_secret::{FromSecret, FunctionSecret};
+pub use hook_secrets::HookSecrets;
 pub use token_sets::TokenSets;
 
 /// A secret could not be had or stored.

@@ -1,4 +1,7 @@
-use aws_sdk_secretsmanager::{Client, operation::put_secret_value::PutSecretValueError};
+use aws_sdk_secretsmanager::{
+    Client,
+    operation::{delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError},
+};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -72,6 +75,22 @@ impl TokenSets {
                     .map_err(|source| SecretsError::Unreachable { name, source: source.into() })
             }
             other => other.map_err(|source| SecretsError::Unreachable { name, source: source.into() }),
+        }
+    }
+
+    /// Removes a token set for good, at once and without a way back. It is no error when it is gone already.
+    pub async fn remove(&self, token_set_id: TokenSetId) -> Result<(), SecretsError> {
+        let name = self.name(token_set_id);
+        let delete = self.client.delete_secret().secret_id(&name).force_delete_without_recovery(true);
+        match delete.send().await {
+            Err(error)
+                if !error
+                    .as_service_error()
+                    .is_some_and(DeleteSecretError::is_resource_not_found_exception) =>
+            {
+                Err(SecretsError::Unreachable { name, source: error.into() })
+            }
+            _ => Ok(()),
         }
     }
 
