@@ -1,5 +1,6 @@
 //! Connections: a tenant's authorised links to accounts at providers.
 
+use jiff::Timestamp;
 use tokio_postgres::{Row, types::Type};
 use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
 
@@ -7,16 +8,23 @@ use crate::{StoreError, TenantTx};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("connections::LIST", LIST),
+    ("connections::FIND", FIND),
     ("connections::INSERT", INSERT),
     ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
 ];
 
 const LIST: &str = "
-    select connection_id, token_set_id, account_id, status
+    select connection_id, token_set_id, account_id, status, created_at, updated_at
       from connections
      where provider = $1
        and (account_id = $2 or $2 is null)
      order by connection_id";
+
+const FIND: &str = "
+    select connection_id, token_set_id, account_id, status, created_at, updated_at
+      from connections
+     where provider = $1
+       and connection_id = $2";
 
 const INSERT: &str = "
     insert into connections (connection_id, tenant_id, token_set_id, provider, account_id, account_name)
@@ -44,6 +52,10 @@ pub struct Connection {
     pub account_id: String,
     /// False once the provider has said that someone must authorise it again.
     pub healthy: bool,
+    /// When the account was first connected.
+    pub created_at: Timestamp,
+    /// When it was last connected again, or found to need it.
+    pub updated_at: Timestamp,
 }
 
 /// What is needed to make a connection.
@@ -69,6 +81,19 @@ pub async fn list(
     let rows =
         tx.inner.query_typed(LIST, &[(&provider.as_str(), Type::TEXT), (&account_id, Type::TEXT)]).await?;
     rows.iter().map(from_row).collect()
+}
+
+/// The tenant's connection of this id, if it is one to `provider`.
+pub async fn find(
+    tx: &TenantTx<'_>,
+    provider: Provider,
+    connection_id: ConnectionId,
+) -> Result<Option<Connection>, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(FIND, &[(&provider.as_str(), Type::TEXT), (&connection_id.0, Type::UUID)])
+        .await?;
+    rows.first().map(from_row).transpose()
 }
 
 /// Makes a connection, or renews the authorisation of the one that the tenant has to this account.
@@ -106,5 +131,7 @@ fn from_row(row: &Row) -> Result<Connection, StoreError> {
         token_set_id: TokenSetId(row.try_get("token_set_id")?),
         account_id: row.try_get("account_id")?,
         healthy: row.try_get::<_, &str>("status")? == "HEALTHY",
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
     })
 }

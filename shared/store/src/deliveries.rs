@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 use zixly_domain::{
     ConnectionId, Delivery, DeliveryId, Event, EventId, JobId, JobRequest, Provider, TenantId, jobs_for,
@@ -13,15 +13,19 @@ use zixly_domain::{
 use crate::{Session, StoreError, TenantTx};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
-    ("deliveries::FIND_CONNECTIONS", FIND_CONNECTIONS),
+    ("deliveries::FIND_TARGETS", FIND_TARGETS),
     ("deliveries::FILE_EVENTS", FILE_EVENTS),
     ("deliveries::LIST_UNHEARD", LIST_UNHEARD),
+    ("deliveries::NOTE_ONE_JOB_ALREADY", NOTE_ONE_JOB_ALREADY),
     ("deliveries::INSERT", INSERT),
+    ("deliveries::FIND", FIND),
 ];
 
-const FIND_CONNECTIONS: &str = "select account_id, tenant_id, connection_id from find_connections($1, $2)";
+const FIND_TARGETS: &str =
+    "select account, tenant_id, connection_id, account_id, workflows from find_targets($1, $2)";
 
-/// Events, their jobs and the jobs' doorbells in one statement. What is known already starts nothing.
+/// Events, their jobs and the jobs' doorbells in one statement. What is known already starts nothing, unless the
+/// delivery is replayed and the event has no job yet.
 const FILE_EVENTS: &str = include_str!("file_events.sql");
 
 /// Jobs of repeated events that no worker has heard of: the doorbell was lost, and the repetition rings it again.
@@ -32,6 +36,20 @@ const LIST_UNHEARD: &str = "
       join pipeline_jobs j on j.tenant_id = e.tenant_id and j.event_id = e.event_id
       join outbox o on o.tenant_id = j.tenant_id and o.job_id = j.job_id
      where o.ring_at <= now()";
+
+/// Says of new events why they have no job although a workflow is about them: another event has started it.
+const NOTE_ONE_JOB_ALREADY: &str = "
+    update events e
+       set unhandled = 'Another event about the same business has started its job already.'
+     where e.tenant_id = $1
+       and e.event_id = any ($2)
+       and e.unhandled is null
+       and not exists (select from pipeline_jobs j where j.tenant_id = $1 and j.event_id = e.event_id)";
+
+const FIND: &str = "
+    select provider, received_at, headers, body
+      from deliveries
+     where tenant_id = $1 and delivery_id = $2";
 
 const INSERT: &str = "
     insert into deliveries (delivery_id, tenant_id, provider, received_at, headers, body, outcome, note,
@@ -62,6 +80,8 @@ pub struct Filed {
     pub outcome: Outcome,
     /// The jobs whose doorbell has to be rung now.
     pub jobs: Vec<(TenantId, JobId)>,
+    /// The workflow of each job that is new.
+    pub new_job_types: Vec<String>,
     /// How many events were new.
     pub new_event_count: usize,
 }
@@ -94,6 +114,19 @@ impl Outcome {
     }
 }
 
+/// A delivery as it was kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The sender.
+    pub provider: Provider,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The headers worth keeping, as a JSON object.
+    pub headers: Value,
+    /// The bytes that were signed.
+    pub body: Vec<u8>,
+}
+
 /// Files a delivery: one transaction for its bytes, the events of every tenant in it, their jobs and doorbells.
 pub async fn file(session: &mut Session<'_>, received: &Received<'_>) -> Result<Filed, StoreError> {
     let routed = match received.content {
@@ -101,13 +134,59 @@ pub async fn file(session: &mut Session<'_>, received: &Received<'_>) -> Result<
         Err(_) => Routed::default(),
     };
     let tx = session.begin_unbound().await?;
-    let mut filed = Filed { outcome: Outcome::Empty, jobs: Vec::new(), new_event_count: 0 };
+    let mut filed =
+        Filed { outcome: Outcome::Empty, jobs: Vec::new(), new_job_types: Vec::new(), new_event_count: 0 };
     for (tenant_id, events) in &routed.by_tenant {
         tx.bind(Some(*tenant_id)).await?;
-        file_events(&tx, received, *tenant_id, events, &mut filed).await?;
+        file_events(&tx, received, *tenant_id, events, false, &mut filed).await?;
     }
     filed.outcome = outcome(received, &routed, filed.new_event_count);
     insert(&tx, received, &routed, &filed).await?;
+    tx.commit().await?;
+    Ok(filed)
+}
+
+/// The delivery, if all of it is for this tenant.
+pub async fn find(
+    session: &mut Session<'_>,
+    tenant_id: TenantId,
+    delivery_id: DeliveryId,
+) -> Result<Option<Kept>, StoreError> {
+    let tx = session.begin(tenant_id).await?;
+    let rows =
+        tx.inner.query_typed(FIND, &[(&tenant_id.0, Type::UUID), (&delivery_id.0, Type::UUID)]).await?;
+    tx.commit().await?;
+    let from_row = |row: &Row| {
+        Ok(Kept {
+            provider: row.try_get::<_, &str>("provider")?.parse()?,
+            received_at: row.try_get("received_at")?,
+            headers: row.try_get("headers")?,
+            body: row.try_get("body")?,
+        })
+    };
+    rows.first().map(from_row).transpose()
+}
+
+/// Files the events of a kept delivery once more, for this tenant: events that started no job, because nobody knew
+/// their account or their workflow was off, start it now. What has a job gets no other.
+pub async fn replay(
+    session: &mut Session<'_>,
+    tenant_id: TenantId,
+    received: &Received<'_>,
+) -> Result<Filed, StoreError> {
+    let mut routed = match received.content {
+        Ok(delivery) => route(session, delivery).await?,
+        Err(_) => Routed::default(),
+    };
+    let events = routed.by_tenant.remove(&tenant_id).unwrap_or_default();
+    let mut filed = Filed {
+        outcome: Outcome::Duplicate,
+        jobs: Vec::new(),
+        new_job_types: Vec::new(),
+        new_event_count: 0,
+    };
+    let tx = session.begin(tenant_id).await?;
+    file_events(&tx, received, tenant_id, &events, true, &mut filed).await?;
     tx.commit().await?;
     Ok(filed)
 }
@@ -118,7 +197,7 @@ struct Routed<'a> {
     by_tenant: BTreeMap<TenantId, Vec<RoutedEvent<'a>>>,
     /// Accounts that nobody has connected.
     unknown_accounts: BTreeSet<&'a str>,
-    /// What no workflow is about.
+    /// Why events start nothing.
     unhandled: BTreeSet<String>,
     handled_count: usize,
 }
@@ -126,9 +205,20 @@ struct Routed<'a> {
 struct RoutedEvent<'a> {
     event_id: EventId,
     connection_id: ConnectionId,
+    /// The provider's id of the account, which a delivery need not name.
+    account_id: String,
     event: &'a Event,
     jobs: Vec<JobRequest>,
     unhandled: Option<String>,
+}
+
+/// A tenant's connection that an event is for.
+struct Target {
+    tenant_id: TenantId,
+    connection_id: ConnectionId,
+    account_id: String,
+    /// What the tenant has switched on.
+    workflows: Vec<String>,
 }
 
 async fn route<'a>(session: &mut Session<'_>, delivery: &'a Delivery) -> Result<Routed<'a>, StoreError> {
@@ -141,38 +231,54 @@ async fn route<'a>(session: &mut Session<'_>, delivery: &'a Delivery) -> Result<
     let rows = session
         .client()
         .query_typed(
-            FIND_CONNECTIONS,
+            FIND_TARGETS,
             &[(&delivery.provider.as_str(), Type::TEXT), (&accounts, Type::TEXT_ARRAY)],
         )
         .await?;
-    let mut connections: BTreeMap<String, Vec<(TenantId, ConnectionId)>> = BTreeMap::new();
+    let mut targets: BTreeMap<String, Vec<Target>> = BTreeMap::new();
     for row in &rows {
-        connections
-            .entry(row.try_get("account_id")?)
-            .or_default()
-            .push((TenantId(row.try_get("tenant_id")?), ConnectionId(row.try_get("connection_id")?)));
+        targets.entry(row.try_get("account")?).or_default().push(Target {
+            tenant_id: TenantId(row.try_get("tenant_id")?),
+            connection_id: ConnectionId(row.try_get("connection_id")?),
+            account_id: row.try_get("account_id")?,
+            workflows: row.try_get("workflows")?,
+        });
     }
     for event in &delivery.events {
-        let Some(targets) = connections.get(&event.account_id) else {
+        let Some(targets) = targets.get(&event.account_id) else {
             routed.unknown_accounts.insert(&event.account_id);
             continue;
         };
-        for (tenant_id, connection_id) in targets {
-            let routed_event = routed_event(event, *connection_id);
+        for target in targets {
+            let routed_event = routed_event(event, target);
             routed.handled_count += usize::from(routed_event.unhandled.is_none());
             routed.unhandled.extend(routed_event.unhandled.clone());
-            routed.by_tenant.entry(*tenant_id).or_default().push(routed_event);
+            routed.by_tenant.entry(target.tenant_id).or_default().push(routed_event);
         }
     }
     Ok(routed)
 }
 
-fn routed_event(event: &Event, connection_id: ConnectionId) -> RoutedEvent<'_> {
-    let jobs = jobs_for(event);
-    let unhandled = jobs.is_empty().then(|| {
-        format!("No workflow is about {} {} {}.", event.provider.name(), event.category, event.action)
+fn routed_event<'a>(event: &'a Event, target: &Target) -> RoutedEvent<'a> {
+    let (jobs, off): (Vec<_>, Vec<_>) = jobs_for(event, &target.account_id).into_iter().partition(|job| {
+        !job.workflow.is_optional() || target.workflows.iter().any(|on| job.workflow.as_str() == on)
     });
-    RoutedEvent { event_id: EventId::new(), connection_id, event, jobs, unhandled }
+    let what = || format!("{} {} {}", event.provider.name(), event.category, event.action);
+    let unhandled = match (jobs.is_empty(), off.first()) {
+        (false, _) => None,
+        (true, Some(job)) => {
+            Some(format!("The workflow {} is off, so {} starts nothing.", job.workflow, what()))
+        }
+        (true, None) => Some(format!("No workflow is about this {}.", what())),
+    };
+    RoutedEvent {
+        event_id: EventId::new(),
+        connection_id: target.connection_id,
+        account_id: target.account_id.clone(),
+        event,
+        jobs,
+        unhandled,
+    }
 }
 
 async fn file_events(
@@ -180,8 +286,12 @@ async fn file_events(
     received: &Received<'_>,
     tenant_id: TenantId,
     events: &[RoutedEvent<'_>],
+    is_replay: bool,
     filed: &mut Filed,
 ) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
     let jobs: Vec<(JobId, EventId, &JobRequest)> = events
         .iter()
         .flat_map(|routed| routed.jobs.iter().map(|job| (JobId::new(), routed.event_id, job)))
@@ -193,13 +303,17 @@ async fn file_events(
     let occurred_at: Vec<Option<Timestamp>> = events.iter().map(|routed| routed.event.occurred_at).collect();
     let payloads: Vec<&Value> = events.iter().map(|routed| &routed.event.payload).collect();
     let unhandled: Vec<Option<&str>> = events.iter().map(|routed| routed.unhandled.as_deref()).collect();
+    let account_ids: Vec<&str> = events.iter().map(|routed| routed.account_id.as_str()).collect();
     let dedupe_keys = text(|event| &event.dedupe_key);
+    let other_keys: Vec<Option<&str>> =
+        events.iter().map(|routed| routed.event.other_dedupe_key.as_deref()).collect();
     let job_ids: Vec<Uuid> = jobs.iter().map(|(job_id, ..)| job_id.0).collect();
     let job_event_ids: Vec<Uuid> = jobs.iter().map(|(_, event_id, _)| event_id.0).collect();
     let job_types: Vec<&str> = jobs.iter().map(|(.., job)| job.workflow.as_str()).collect();
     let versions: Vec<i16> =
         jobs.iter().map(|(.., job)| job.workflow.current_version().cast_signed()).collect();
     let parameters: Vec<&Value> = jobs.iter().map(|(.., job)| &job.parameters).collect();
+    let business_keys: Vec<Option<&str>> = jobs.iter().map(|(.., job)| job.business_key.as_deref()).collect();
 
     let rows = tx
         .inner
@@ -212,12 +326,13 @@ async fn file_events(
                 (&received.received_at, Type::TIMESTAMPTZ),
                 (&event_ids, Type::UUID_ARRAY),
                 (&connection_ids, Type::UUID_ARRAY),
-                (&text(|event| &event.account_id), Type::TEXT_ARRAY),
+                (&account_ids, Type::TEXT_ARRAY),
                 (&text(|event| &event.category), Type::TEXT_ARRAY),
                 (&text(|event| &event.action), Type::TEXT_ARRAY),
                 (&text(|event| &event.resource_id), Type::TEXT_ARRAY),
                 (&occurred_at, Type::TIMESTAMPTZ_ARRAY),
                 (&dedupe_keys, Type::TEXT_ARRAY),
+                (&other_keys, Type::TEXT_ARRAY),
                 (&payloads, Type::JSONB_ARRAY),
                 (&unhandled, Type::TEXT_ARRAY),
                 (&job_ids, Type::UUID_ARRAY),
@@ -225,15 +340,25 @@ async fn file_events(
                 (&job_types, Type::TEXT_ARRAY),
                 (&versions, Type::INT2_ARRAY),
                 (&parameters, Type::JSONB_ARRAY),
+                (&business_keys, Type::TEXT_ARRAY),
+                (&is_replay, Type::BOOL),
             ],
         )
         .await?;
     let row = rows.first().expect("an aggregate has one row");
-    let new_events: i64 = row.try_get("new_event_count")?;
-    let new_events = usize::try_from(new_events).unwrap_or_default();
-    filed.new_event_count += new_events;
+    let new_events: Vec<Uuid> = row.try_get("new_event_ids")?;
     let mut to_ring: Vec<Uuid> = row.try_get("job_ids")?;
-    if new_events < events.len() {
+    filed.new_event_count += new_events.len();
+    filed.new_job_types.extend(row.try_get::<_, Vec<String>>("job_types")?);
+    if to_ring.len() < new_events.len() && business_keys.iter().any(Option::is_some) {
+        tx.inner
+            .execute_typed(
+                NOTE_ONE_JOB_ALREADY,
+                &[(&tenant_id.0, Type::UUID), (&new_events, Type::UUID_ARRAY)],
+            )
+            .await?;
+    }
+    if new_events.len() < events.len() {
         to_ring.extend(unheard(tx, received.provider, &dedupe_keys).await?);
         to_ring.sort_unstable();
         to_ring.dedup();

@@ -19,6 +19,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
     ("effects::LIST", LIST),
+    ("effects::LIST_ASANA_PROJECTS", LIST_ASANA_PROJECTS),
 ];
 
 /// Until the transaction ends. Intents on one record are stated one after the other.
@@ -52,6 +53,15 @@ const LIST: &str = "
       from effects
      where job_id = $1
      order by effect_id";
+
+/// In the words of the index that is made for it.
+const LIST_ASANA_PROJECTS: &str = "
+    select provider_record_id as project
+      from effects
+     where connection_id = $1
+       and provider = 'asana' and step = 'create-project' and status = 'DONE'
+     union
+    select resource_id from webhook_endpoints where connection_id = $1";
 
 const TAKE_OVER: &str = "
     update effects
@@ -106,6 +116,15 @@ pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Effect>, Store
         })
     };
     rows.iter().map(from_row).collect()
+}
+
+/// The projects of an Asana workspace that jobs have made, and those that a webhook watches.
+pub async fn list_asana_projects(
+    tx: &TenantTx<'_>,
+    connection_id: ConnectionId,
+) -> Result<Vec<String>, StoreError> {
+    let rows = tx.inner.query_typed(LIST_ASANA_PROJECTS, &[(&connection_id.0, Type::UUID)]).await?;
+    rows.iter().map(|row| Ok(row.try_get("project")?)).collect()
 }
 
 /// A write that a step is about to make.

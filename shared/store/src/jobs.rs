@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
-use zixly_domain::{JobId, JobStatus, Provider, TenantId, WaitingReason};
+use uuid::Uuid;
+use zixly_domain::{EventId, JobId, JobStatus, Provider, TenantId, WaitingReason};
 
-use crate::{StoreError, TenantTx};
+use crate::{Session, StoreError, TenantTx};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::CLAIM", CLAIM),
@@ -18,32 +19,21 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::WAIT", WAIT),
     ("jobs::COMPLETE", COMPLETE),
     ("jobs::FAIL", FAIL),
+    ("jobs::CANCEL", CANCEL),
+    ("jobs::COUNT", COUNT),
 ];
 
-/// Takes a job that is due, or whose worker's lease has run out, and removes its doorbell: it has been heard.
-const CLAIM: &str = "
-    with claimed as (
-        update pipeline_jobs
-           set status = 'RUNNING',
-               fence = fence + 1,
-               lease_expires_at = now() + $2 * interval '1 millisecond',
-               started_at = coalesce(started_at, now()),
-               waiting_reason = null,
-               due_at = null
-         where job_id = $1
-           and (status = 'QUEUED' and (waiting_reason is null or due_at <= now())
-                or status = 'RUNNING' and lease_expires_at < now())
-        returning job_id, job_type, workflow_version, parameters, fence, created_at, started_at
-    ), heard as (
-        delete from outbox where job_id in (select job_id from claimed)
-    )
-    select job_type, workflow_version, parameters, fence, created_at, started_at from claimed";
+/// Takes a job that is due, or whose worker's lease has run out, or that somebody wants something of, and removes its
+/// doorbell: it has been heard.
+const CLAIM: &str = include_str!("claim.sql");
 
 const FIND: &str = "
     select job_id, job_type, status, about, result, error_message, waiting_reason, due_at, lease_expires_at,
            created_at, started_at, completed_at
       from pipeline_jobs
      where job_id = $1";
+
+const COUNT: &str = "select status, count from count_jobs()";
 
 const LIST_OF_EVENT: &str = "
     select j.job_id, j.job_type, j.status, j.about, j.result, j.error_message, j.waiting_reason, j.due_at,
@@ -54,7 +44,7 @@ const LIST_OF_EVENT: &str = "
      order by j.job_id";
 
 const HOLD: &str = "
-    select job_id
+    select request = 'CANCEL' as is_to_be_cancelled
       from pipeline_jobs
      where job_id = $1 and fence = $2 and status = 'RUNNING'
        for no key update";
@@ -62,11 +52,13 @@ const HOLD: &str = "
 const NAME: &str =
     "update pipeline_jobs set about = $3 where job_id = $1 and fence = $2 and status = 'RUNNING'";
 
-/// Also hangs the doorbell up again, to be rung when the wait is over. Without a due time someone else rings it.
+/// Also hangs the doorbell up again, to be rung when the wait is over: at once, if somebody wants something of the job.
+/// Without a due time someone else rings it.
 const WAIT: &str = "
     with waiting as (
         update pipeline_jobs
-           set status = 'QUEUED', waiting_reason = $3, due_at = $4, lease_expires_at = null
+           set status = 'QUEUED', waiting_reason = $3, lease_expires_at = null,
+               due_at = case when request is null then $4 else now() end
          where job_id = $1 and fence = $2 and status = 'RUNNING'
         returning tenant_id, job_id, due_at
     ), doorbell as (
@@ -74,16 +66,24 @@ const WAIT: &str = "
         select tenant_id, job_id, due_at from waiting where due_at is not null
         on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
     )
-    select job_id from waiting";
+    select due_at from waiting";
 
 const COMPLETE: &str = "
     update pipeline_jobs
-       set status = 'COMPLETED', result = $3, metrics = $4, completed_at = now(), lease_expires_at = null
+       set status = 'COMPLETED', result = $3, metrics = $4, completed_at = now(), lease_expires_at = null,
+           request = null, requested_at = null
      where job_id = $1 and fence = $2 and status = 'RUNNING'";
 
 const FAIL: &str = "
     update pipeline_jobs
-       set status = 'FAILED', error_message = $3, metrics = $4, completed_at = now(), lease_expires_at = null
+       set status = 'FAILED', error_message = $3, metrics = $4, completed_at = now(), lease_expires_at = null,
+           request = null, requested_at = null
+     where job_id = $1 and fence = $2 and status = 'RUNNING'";
+
+const CANCEL: &str = "
+    update pipeline_jobs
+       set status = 'CANCELLED', metrics = $3, completed_at = now(), lease_expires_at = null,
+           request = null, requested_at = null
      where job_id = $1 and fence = $2 and status = 'RUNNING'";
 
 /// The right to run a job, for as long as its lease lasts. A worker that is paused beyond that may still be
@@ -106,6 +106,8 @@ pub struct Claim {
     pub created_at: Timestamp,
     /// When a worker first claimed it.
     pub started_at: Timestamp,
+    /// The event that started it; none for a job that was called for.
+    pub event_id: Option<EventId>,
 }
 
 /// What a worker found when it tried to claim a job.
@@ -113,6 +115,8 @@ pub struct Claim {
 pub enum Claimed {
     /// It is ours to run.
     Ours(Box<Claim>),
+    /// Somebody wanted it cancelled, and now it is. The claim cannot write any more.
+    Cancelled(Box<Claim>),
     /// Another worker holds it, at most until then.
     Held(Timestamp),
     /// It waits until then; without a time, until someone rings.
@@ -161,7 +165,9 @@ pub async fn claim(
     let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX) as f64;
     let rows = tx.inner.query_typed(CLAIM, &[(&job_id.0, Type::UUID), (&lease_ms, Type::FLOAT8)]).await?;
     if let Some(row) = rows.first() {
-        return Ok(Claimed::Ours(Box::new(claim_from_row(row, tenant_id, job_id)?)));
+        let claim = Box::new(claim_from_row(row, tenant_id, job_id)?);
+        let is_cancelled = row.try_get::<_, &str>("status")? == JobStatus::Cancelled.as_str();
+        return Ok(if is_cancelled { Claimed::Cancelled(claim) } else { Claimed::Ours(claim) });
     }
     let Some(job) = find(tx, job_id).await? else { return Ok(Claimed::Unknown) };
     Ok(match (job.status, job.lease_expires_at) {
@@ -194,11 +200,19 @@ pub async fn list_of_event(
     rows.iter().map(job_from_row).collect()
 }
 
-/// Makes sure that the claim is still the latest, and keeps it so until the transaction ends.
-pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<(), StoreError> {
+/// How many jobs there are of each status, of all tenants together.
+pub async fn count(session: &mut Session<'_>) -> Result<Vec<(JobStatus, i64)>, StoreError> {
+    let rows = session.client().query_typed(COUNT, &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get::<_, &str>("status")?.parse()?, row.try_get("count")?))).collect()
+}
+
+/// Makes sure that the claim is still the latest, and keeps it so until the transaction ends. True if somebody wants
+/// the job cancelled.
+pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<bool, StoreError> {
     let rows =
         tx.inner.query_typed(HOLD, &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8)]).await?;
-    held(claim, rows.len() as u64)
+    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
+    Ok(row.try_get::<_, Option<bool>>("is_to_be_cancelled")? == Some(true))
 }
 
 /// Says what the job is about, in the words of its owner.
@@ -213,13 +227,14 @@ pub async fn name(tx: &TenantTx<'_>, claim: &Claim, about: &str) -> Result<(), S
     held(claim, changed)
 }
 
-/// Gives the job back until `due_at`, or until someone rings if that is none.
+/// Gives the job back until `due_at`, or until someone rings if that is none. Gives the time at which it is really due:
+/// at once, when somebody wants something of it.
 pub async fn wait(
     tx: &TenantTx<'_>,
     claim: &Claim,
     reason: WaitingReason,
     due_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let rows = tx
         .inner
         .query_typed(
@@ -232,7 +247,8 @@ pub async fn wait(
             ],
         )
         .await?;
-    held(claim, rows.len() as u64)
+    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
+    Ok(row.try_get("due_at")?)
 }
 
 /// Ends the job well.
@@ -274,6 +290,18 @@ pub async fn fail(tx: &TenantTx<'_>, claim: &Claim, reason: &str, metrics: &Valu
     held(claim, changed)
 }
 
+/// Ends the job because somebody wanted that.
+pub async fn cancel(tx: &TenantTx<'_>, claim: &Claim, metrics: &Value) -> Result<(), StoreError> {
+    let changed = tx
+        .inner
+        .execute_typed(
+            CANCEL,
+            &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8), (metrics, Type::JSONB)],
+        )
+        .await?;
+    held(claim, changed)
+}
+
 fn held(claim: &Claim, rows: u64) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::LeaseLost(claim.job_id)) }
 }
@@ -288,6 +316,7 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         parameters: row.try_get("parameters")?,
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
+        event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),
     })
 }
 

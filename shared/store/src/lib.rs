@@ -6,17 +6,28 @@
 //! **Invariant:** no network call but to PostgreSQL, no secret in any row, and no rule about what a job does.
 
 pub mod api_keys;
+pub mod callbacks;
 pub mod connections;
 pub mod deliveries;
 pub mod effects;
 mod error;
 pub mod jobs;
+pub mod metric_shards;
 pub mod migrations;
+pub mod polls;
+pub mod privacy;
 pub mod related_records;
+pub mod requests;
+pub mod retention;
 pub mod steps;
 mod store;
+pub mod sweeps;
 pub mod tenants;
 pub mod token_sets;
+pub mod triggers;
+pub mod users;
+pub mod webhook_endpoints;
+pub mod workflow_settings;
 
 pub use error::StoreError;
 pub use store::{Session, Store, TenantTx};
@@ -25,15 +36,26 @@ pub use store::{Session, Store, TenantTx};
 pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [
         api_keys::STATEMENTS,
+        callbacks::STATEMENTS,
         connections::STATEMENTS,
         deliveries::STATEMENTS,
         effects::STATEMENTS,
         jobs::STATEMENTS,
+        metric_shards::STATEMENTS,
+        polls::STATEMENTS,
+        privacy::STATEMENTS,
         related_records::STATEMENTS,
+        requests::STATEMENTS,
+        retention::STATEMENTS,
         steps::STATEMENTS,
         store::STATEMENTS,
+        sweeps::STATEMENTS,
         tenants::STATEMENTS,
         token_sets::STATEMENTS,
+        triggers::STATEMENTS,
+        users::STATEMENTS,
+        webhook_endpoints::STATEMENTS,
+        workflow_settings::STATEMENTS,
     ]
     .into_iter()
     .flatten()

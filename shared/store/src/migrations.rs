@@ -17,14 +17,22 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_pipeline_jobs", include_str!("../../../migrations/0005_pipeline_jobs.sql")),
     ("0006_steps", include_str!("../../../migrations/0006_steps.sql")),
     ("0007_row_level_security", include_str!("../../../migrations/0007_row_level_security.sql")),
+    ("0008_triggers", include_str!("../../../migrations/0008_triggers.sql")),
+    ("0009_scheduler", include_str!("../../../migrations/0009_scheduler.sql")),
+    ("0010_polls_and_privacy", include_str!("../../../migrations/0010_polls_and_privacy.sql")),
 ];
+
+/// Differs for two versions of this program that make different schemas.
+pub fn schema_digest() -> String {
+    checksum(&MIGRATIONS.iter().map(|(_, sql)| *sql).collect::<String>())
+}
 
 /// Any number that nobody else takes as a lock here: "zixly" in ASCII.
 const LOCK: i64 = 0x7a_69_78_6c_79;
 
 /// A function's database role and the password that it shall have.
 pub struct RolePassword {
-    /// `zixly_webhook`, `zixly_worker`.
+    /// `zixly_webhook`, `zixly_worker`, `zixly_scheduler`.
     pub role: &'static str,
     /// Known to Secrets Manager and to the function.
     pub password: SecretString,

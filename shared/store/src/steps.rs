@@ -97,14 +97,16 @@ pub async fn list_done(tx: &TenantTx<'_>, claim: &Claim) -> Result<Vec<(String, 
     rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("output")?))).collect()
 }
 
-/// Begins an attempt at the step that stands at `position`, from 1.
+/// Begins an attempt at the step that stands at `position`, from 1; none if somebody wants the job cancelled.
 pub async fn begin(
     tx: &TenantTx<'_>,
     claim: &Claim,
     name: &str,
     position: u16,
-) -> Result<Attempts, StoreError> {
-    jobs::hold(tx, claim).await?;
+) -> Result<Option<Attempts>, StoreError> {
+    if jobs::hold(tx, claim).await? {
+        return Ok(None);
+    }
     let rows = tx
         .inner
         .query_typed(
@@ -119,7 +121,7 @@ pub async fn begin(
         .await?;
     let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
     let count = |column| -> Result<u16, StoreError> { Ok(row.try_get::<_, i16>(column)?.cast_unsigned()) };
-    Ok(Attempts { begun: count("attempts")?, failed: count("failures")? })
+    Ok(Some(Attempts { begun: count("attempts")?, failed: count("failures")? }))
 }
 
 /// Records the step's output and the external records that it touched.

@@ -19,6 +19,7 @@ fn event(account_id: &str, resource_id: &str) -> Event {
         resource_id: resource_id.into(),
         occurred_at: Some("2026-10-01T09:12:44.917Z".parse().unwrap()),
         dedupe_key: format!("{account_id}/{resource_id}"),
+        other_dedupe_key: None,
         payload: json!({ "tenantId": account_id, "resourceId": resource_id }),
     }
 }
@@ -147,7 +148,7 @@ async fn a_category_without_a_workflow_is_kept_and_said() {
     unknown.category = "CREDITNOTE".into();
     let filed = file_content(&database.store(Role::Webhook), Ok(&delivery(vec![unknown]))).await;
     assert_eq!((filed.outcome, filed.jobs.len()), (Outcome::Unmatched, 0));
-    let said = "No workflow is about Xero CREDITNOTE UPDATE.";
+    let said = "No workflow is about this Xero CREDITNOTE UPDATE.";
     assert_eq!(database.text("select note from deliveries").await, said);
     assert_eq!(database.text("select unhandled from events").await, said);
 }

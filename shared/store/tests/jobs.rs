@@ -181,7 +181,8 @@ async fn a_done_step_keeps_its_output_and_its_records() {
     let claim = scene.claim(scene.job().await, LONG).await;
     let mut session = scene.store.session().await.unwrap();
     let tx = session.begin(scene.tenant_id).await.unwrap();
-    let attempts = steps::begin(&tx, &claim, "read-invoice", 1).await.unwrap();
+    let attempts =
+        steps::begin(&tx, &claim, "read-invoice", 1).await.unwrap().expect("nobody wants it cancelled");
     assert_eq!((attempts.begun, attempts.failed), (1, 0));
     let record = RelatedRecord {
         system: Provider::Xero,
@@ -206,13 +207,15 @@ async fn a_wait_costs_no_attempt_and_a_failure_costs_one() {
     let mut session = scene.store.session().await.unwrap();
     let tx = session.begin(scene.tenant_id).await.unwrap();
     for expected in [(1, 0), (1, 0)] {
-        let attempts = steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
+        let attempts =
+            steps::begin(&tx, &claim, "find-contact", 1).await.unwrap().expect("nobody wants it cancelled");
         assert_eq!((attempts.begun, attempts.failed), expected);
         steps::waiting(&tx, &claim, "find-contact").await.unwrap();
     }
     steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
     steps::failed(&tx, &claim, "find-contact", "HubSpot is down").await.unwrap();
-    let attempts = steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
+    let attempts =
+        steps::begin(&tx, &claim, "find-contact", 1).await.unwrap().expect("nobody wants it cancelled");
     assert_eq!((attempts.begun, attempts.failed), (2, 1));
 }
 

@@ -8,7 +8,7 @@ use tokio_postgres::{
 };
 use zixly_domain::TenantId;
 use zixly_store::migrations::migrate;
-use zixly_testkit::{Role, TestDatabase};
+use zixly_testkit::{Role, TestDatabase, query};
 
 async fn texts(client: &Client, query: &str) -> Vec<String> {
     client.query_typed(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
@@ -31,12 +31,19 @@ async fn the_schema_is_made_by_an_owner_who_is_no_superuser() {
         let owner = format!("owner_{}", TenantId::new().0.simple());
         let role = format!("create role {owner} login createrole bypassrls");
         // The roles are the cluster's and there already; on Supabase the owner has made them, and so may give them.
-        let roles = format!("grant zixly_router, zixly_webhook, zixly_worker to {owner} with admin option");
+        let roles = format!(
+            "grant zixly_router, zixly_webhook, zixly_worker, zixly_scheduler to {owner} with admin option"
+        );
         for statement in [role, roles, format!("create database {owner} owner {owner}")] {
             superuser.batch_execute(&statement).await.unwrap();
         }
         let applied = migrate(&database.store_as(&owner, &owner), &[]).await.unwrap();
         assert!(!applied.is_empty());
+        let open_to_everybody = "select proname from pg_proc
+                                  where pronamespace = 'public'::regnamespace and prosecdef
+                                    and has_function_privilege('pg_monitor', oid, 'execute')";
+        let url = database.url_as(&owner, &owner);
+        assert_eq!(query(&url, open_to_everybody).await, Vec::<Vec<String>>::new());
     }
 }
 
@@ -98,8 +105,15 @@ async fn a_role_without_a_tenant_sees_nothing() {
 }
 
 /// The statements that a function's role may not run, with the reason.
-const SUPERUSER_ONLY: &[&str] =
-    &["tenants::INSERT", "api_keys::INSERT", "connections::INSERT", "token_sets::INSERT"];
+const SUPERUSER_ONLY: &[&str] = &[
+    "tenants::INSERT",
+    "users::INSERT",
+    "api_keys::INSERT",
+    "connections::INSERT",
+    "token_sets::INSERT",
+    "webhook_endpoints::INSERT",
+    "workflow_settings::SET",
+];
 
 /// Runs every statement through PgBouncer in transaction mode, from several clients in turn so that each gets
 /// whichever server connection is free. With NULL for every parameter most match nothing, and some offend against
@@ -109,7 +123,7 @@ async fn every_statement_works_through_a_transaction_pooler() {
     let database = TestDatabase::create().await;
     let direct = database.superuser().await;
     let mut clients = Vec::new();
-    for role in [Role::Webhook, Role::Worker, Role::Webhook, Role::Worker] {
+    for role in [Role::Webhook, Role::Worker, Role::Scheduler, Role::Webhook, Role::Worker] {
         let (client, connection) = database
             .url(role)
             .parse::<tokio_postgres::Config>()

@@ -42,6 +42,17 @@ pub trait Subject {
     /// The provider's answer to that call when all is well.
     const GOOD_ANSWER: &'static str;
 
+    /// The provider's answer to that call when there is no such record.
+    const MISSING: (u16, &'static str) = (404, "not here");
+
+    /// An account of the provider.
+    const ACCOUNT: &'static str = "account";
+
+    /// The header that carries an access token.
+    fn token_header(token: &str) -> (&'static str, String) {
+        ("Authorization", format!("Bearer {token}"))
+    }
+
     /// The provider's way to say why it rejects a request.
     fn rejection(message: &str) -> serde_json::Value;
 }
@@ -101,7 +112,8 @@ pub async fn a_429_without_a_time_is_a_rate_limit_without_a_wait<S: Subject>() {
 pub async fn an_expired_token_is_healed_by_one_refresh<S: Subject>() {
     let server = MockServer::start().await;
     let answer_to = |token: &str, answer| {
-        Mock::given(header("Authorization", format!("Bearer {token}"))).respond_with(answer).mount(&server)
+        let (name, value) = S::token_header(token);
+        Mock::given(header(name, value)).respond_with(answer).mount(&server)
     };
     answer_to(ACCESS_TOKEN, ResponseTemplate::new(401)).await;
     answer_to(NEW_ACCESS_TOKEN, good::<S>()).await;
@@ -112,8 +124,8 @@ pub async fn an_expired_token_is_healed_by_one_refresh<S: Subject>() {
         "expires_in": 1800,
     });
     Mock::given(method("POST"))
-        .and(body_string_contains("grant_type=refresh_token"))
-        .and(body_string_contains(format!("refresh_token={REFRESH_TOKEN}")))
+        .and(body_string_contains("grant_type"))
+        .and(body_string_contains(REFRESH_TOKEN))
         .respond_with(ResponseTemplate::new(200).set_body_json(new_tokens))
         .expect(1)
         .mount(&server)
@@ -122,7 +134,8 @@ pub async fn an_expired_token_is_healed_by_one_refresh<S: Subject>() {
 
     let error = S::read(&connector, &access_token()).await.expect_err("the token has expired");
     assert!(matches!(error, ConnectorError::Unauthorised { .. }), "{error:?}");
-    let token_set = connector.refresh(&token_set(), now()).await.expect("the refresh token is good");
+    let token_set =
+        connector.refresh(S::ACCOUNT, &token_set(), now()).await.expect("the refresh token is good");
     S::read(&connector, &token_set.access_token).await.expect("the new token is good");
 
     assert_eq!(token_set.refresh_token.expose_secret(), NEW_REFRESH_TOKEN);
@@ -214,7 +227,7 @@ pub async fn a_closed_port_is_unreachable_and_leaves_no_doubt<S: Subject>() {
     let error = S::read(&connector, &access_token()).await.expect_err("nobody listens");
     assert!(matches!(error, ConnectorError::Unreachable { .. }), "{error:?}");
     assert!(!error.outcome_is_doubtful());
-    let error = connector.refresh(&token_set(), now()).await.expect_err("nobody listens");
+    let error = connector.refresh(S::ACCOUNT, &token_set(), now()).await.expect_err("nobody listens");
     assert!(matches!(error, ConnectorError::Unreachable { .. }), "{error:?}");
 }
 
@@ -287,8 +300,10 @@ pub async fn a_redirect_is_not_followed<S: Subject>() {
 
 /// Absence is an answer.
 pub async fn a_missing_record_is_nothing_and_no_error<S: Subject>() {
-    let server = server_with(ResponseTemplate::new(404).set_body_string("not here")).await;
-    assert_eq!(S::read(&connector::<S>(&server), &access_token()).await.expect("404 is no error"), "None");
+    let (status, body) = S::MISSING;
+    let server = server_with(ResponseTemplate::new(status).set_body_raw(body, "application/json")).await;
+    let found = S::read(&connector::<S>(&server), &access_token()).await;
+    assert_eq!(found.expect("absence is no error"), "None");
 }
 
 /// A repeated step asks the same question and gets the same answer.
@@ -332,7 +347,7 @@ async fn refresh_error<S: Subject>(answer: ResponseTemplate) -> ConnectorError {
 
 async fn refresh<S: Subject>(answer: ResponseTemplate) -> Result<TokenSet, ConnectorError> {
     let server = server_with(answer).await;
-    connector::<S>(&server).refresh(&token_set(), now()).await
+    connector::<S>(&server).refresh(S::ACCOUNT, &token_set(), now()).await
 }
 
 async fn server_with(answer: ResponseTemplate) -> MockServer {

@@ -5,12 +5,12 @@
 use secrecy::SecretString;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
 use uuid::Uuid;
-use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
+use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId, Workflow};
 use zixly_store::{
     Store,
     connections::{self, NewConnection},
-    migrations::migrate,
-    tenants, token_sets,
+    migrations::{migrate, schema_digest},
+    tenants, token_sets, workflow_settings,
 };
 
 use crate::settings;
@@ -25,6 +25,8 @@ pub enum Role {
     Webhook,
     /// The worker function's.
     Worker,
+    /// The scheduler function's.
+    Scheduler,
 }
 
 /// A database of one test's own.
@@ -49,10 +51,11 @@ impl TestDatabase {
         databases
     }
 
-    async fn create_on(url: &str) -> Self {
+    /// As [`Self::create`], on the server at `url`, to be reached past the pooler.
+    pub async fn create_on(url: &str) -> Self {
         let server: Config = url.parse().expect("the test server's URL is one");
         let maintenance = connect(&server, "postgres").await;
-        let template = format!("zixly_template_{}", env!("CARGO_PKG_VERSION").replace('.', "_"));
+        let template = format!("zixly_template_{}", &schema_digest()[..16]);
         maintenance.batch_execute(&format!("select pg_advisory_lock({TEMPLATE_LOCK})")).await.unwrap();
         let exists = maintenance
             .query_typed(&format!("select from pg_database where datname = '{template}'"), &[])
@@ -82,6 +85,7 @@ impl TestDatabase {
         let role = match role {
             Role::Webhook => "zixly_webhook",
             Role::Worker => "zixly_worker",
+            Role::Scheduler => "zixly_scheduler",
         };
         let address = settings::optional("TEST_POOLER_ADDR").filter(|_| self.is_main_server());
         let address = address.unwrap_or_else(|| address_of(&self.server));
@@ -95,8 +99,13 @@ impl TestDatabase {
 
     /// A store on the same server under any role and database, past the pooler.
     pub fn store_as(&self, role: &str, database: &str) -> Store {
-        let url = format!("postgres://{role}@{}/{database}", address_of(&self.server));
-        Store::new(&SecretString::from(url), None).expect("the test server's URL is one")
+        Store::new(&SecretString::from(self.url_as(role, database)), None)
+            .expect("the test server's URL is one")
+    }
+
+    /// The address for [`Self::store_as`].
+    pub fn url_as(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@{}/{database}", address_of(&self.server))
     }
 
     /// A superuser's store, to set a scene.
@@ -116,13 +125,16 @@ impl TestDatabase {
         rows[0].get::<_, Option<String>>(0).unwrap_or_default()
     }
 
-    /// A tenant called `name` without anything.
+    /// A tenant called `name` with every workflow switched on, and nothing else.
     pub async fn tenant(&self, name: &str) -> TenantId {
         let store = self.superuser_store();
         let mut session = store.session().await.unwrap();
         let tenant_id = TenantId::new();
         let tx = session.begin(tenant_id).await.unwrap();
         tenants::insert(&tx, tenant_id, name).await.unwrap();
+        for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
+            workflow_settings::set(&tx, tenant_id, *workflow, true).await.unwrap();
+        }
         tx.commit().await.unwrap();
         tenant_id
     }

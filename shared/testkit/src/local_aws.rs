@@ -3,7 +3,9 @@
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+};
 use aws_types::SdkConfig;
 use uuid::Uuid;
 use zixly_lambda_kit::aws::sdk_config;
@@ -26,7 +28,11 @@ pub struct LocalAws {
 impl LocalAws {
     /// The local AWS that the tests were given.
     pub fn new() -> Self {
-        let endpoint = settings::required("TEST_AWS_ENDPOINT_URL");
+        Self::at(settings::required("TEST_AWS_ENDPOINT_URL"))
+    }
+
+    /// A local AWS that listens elsewhere.
+    pub fn at(endpoint: String) -> Self {
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
             _ => ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
@@ -58,6 +64,21 @@ impl LocalAws {
             .await
             .expect("the local AWS has the queue");
         answer.messages.unwrap_or_default()
+    }
+
+    /// Takes messages out of a queue for good; at least one, and at most ten.
+    pub async fn delete(&self, queue_url: &str, messages: &[Message]) {
+        let mut batch = aws_sdk_sqs::Client::new(&self.config).delete_message_batch().queue_url(queue_url);
+        for (index, message) in messages.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .set_receipt_handle(message.receipt_handle.clone())
+                .build()
+                .expect("a received message has a receipt handle");
+            batch = batch.entries(entry);
+        }
+        let answer = batch.send().await.expect("the local AWS has the queue");
+        assert_eq!(answer.failed(), []);
     }
 
     /// How many messages a queue holds back until later.
@@ -100,6 +121,13 @@ impl LocalAws {
             .await
             .expect("the object is there");
         answer.body.collect().await.expect("the object is read").to_vec()
+    }
+
+    /// The keys of all objects of [`Self::bucket`].
+    pub async fn keys(&self) -> Vec<String> {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        let answer = client.list_objects_v2().bucket(&self.name).send().await.expect("the bucket is there");
+        answer.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
     }
 
     /// A new table of counters. Returns its name.

@@ -20,8 +20,9 @@ use axum::{
 };
 use serde_json::Value;
 use tokio::{
+    io::{AsyncBufReadExt, BufReader},
     net::TcpListener,
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     sync::{Mutex, mpsc, oneshot},
 };
 
@@ -69,7 +70,7 @@ impl FunctionProcess {
         let address = listener.local_addr().expect("it is bound").to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
 
-        let child = Command::new(binary)
+        let mut child = Command::new(binary)
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", address)
@@ -77,11 +78,12 @@ impl FunctionProcess {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
-            .stdout(Stdio::inherit())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
             .expect("the function's binary starts");
+        tokio::spawn(pass_on(child.stdout.take().expect("it is piped")));
         Self { invocations, child }
     }
 
@@ -100,6 +102,19 @@ impl FunctionProcess {
     /// Kills the process where it stands, as a crashed host does.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is ours to kill");
+    }
+}
+
+/// Prints what the function logs, which `cargo test` shows of a test that fails; but no metrics.
+async fn pass_on(output: ChildStdout) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if !line.starts_with(r#"{"_aws""#) {
+            #[expect(clippy::print_stdout, reason = "it is the test's output")]
+            {
+                println!("{line}");
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Brings the database at `DATABASE_URL` to the newest schema, and sets the functions' passwords where
-//! `WEBHOOK_ROLE_PASSWORD` or `WORKER_ROLE_PASSWORD` is given. `DATABASE_CA_CERTIFICATE` (PEM) is trusted besides
-//! the public authorities.
+//! `WEBHOOK_ROLE_PASSWORD`, `WORKER_ROLE_PASSWORD` or `SCHEDULER_ROLE_PASSWORD` is given. `DATABASE_CA_CERTIFICATE`
+//! (PEM) is trusted besides the public authorities.
 
 use anyhow::{Context, Result};
 use secrecy::SecretString;
@@ -15,7 +15,11 @@ async fn main() -> Result<()> {
     let url =
         environment("DATABASE_URL").context("DATABASE_URL is not set: whose schema shall be migrated?")?;
     let store = Store::new(&url.into(), environment("DATABASE_CA_CERTIFICATE").as_deref())?;
-    let roles = [("zixly_webhook", "WEBHOOK_ROLE_PASSWORD"), ("zixly_worker", "WORKER_ROLE_PASSWORD")];
+    let roles = [
+        ("zixly_webhook", "WEBHOOK_ROLE_PASSWORD"),
+        ("zixly_worker", "WORKER_ROLE_PASSWORD"),
+        ("zixly_scheduler", "SCHEDULER_ROLE_PASSWORD"),
+    ];
     let passwords: Vec<_> = roles
         .into_iter()
         .filter_map(|(role, name)| {

@@ -1,0 +1,108 @@
+//! What somebody wants of a job: to cancel it, or to try it again. Noted on the job, which the worker that holds or
+//! claims it next reads.
+
+use tokio_postgres::types::Type;
+use zixly_domain::{JobId, JobStatus, TenantId};
+
+use crate::{StoreError, TenantTx, jobs};
+
+pub(crate) const STATEMENTS: &[(&str, &str)] =
+    &[("requests::CANCEL", CANCEL), ("requests::RETRY", RETRY), ("requests::WAKE", WAKE)];
+
+const CANCEL: &str = "
+    with requested as (
+        update pipeline_jobs
+           set request = 'CANCEL', requested_by = $3, requested_at = now()
+         where tenant_id = $1 and job_id = $2 and status in ('QUEUED', 'RUNNING')
+        returning tenant_id, job_id, status
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id)
+        select tenant_id, job_id from requested
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select status from requested";
+
+const RETRY: &str = "
+    with requested as (
+        update pipeline_jobs
+           set request = 'RETRY', requested_by = $3, requested_at = now()
+         where tenant_id = $1 and job_id = $2 and status in ('FAILED', 'CANCELLED')
+        returning tenant_id, job_id, status
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id)
+        select tenant_id, job_id from requested
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select status from requested";
+
+/// A wish to cancel is stronger: it stays.
+const WAKE: &str = "
+    with requested as (
+        update pipeline_jobs
+           set request = coalesce(request, 'WAKE'), requested_at = coalesce(requested_at, now())
+         where tenant_id = $1 and job_id = $2 and status in ('QUEUED', 'RUNNING')
+        returning tenant_id, job_id
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id)
+        select tenant_id, job_id from requested
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select job_id from requested";
+
+/// What became of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requested {
+    /// It is noted, and the worker is to be rung. The job had this status at that moment.
+    Noted(JobStatus),
+    /// A job of this status cannot have it.
+    Impossible(JobStatus),
+    /// The tenant has no such job.
+    NoJob,
+}
+
+/// Asks for the end of a live job of the transaction's tenant. It ends before its next step.
+pub async fn cancel(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    job_id: JobId,
+    requested_by: &str,
+) -> Result<Requested, StoreError> {
+    request(tx, CANCEL, tenant_id, job_id, requested_by).await
+}
+
+/// Asks for another run of a job of the transaction's tenant that has failed or was cancelled. The steps that are done
+/// stay done, the one that failed has all its attempts again.
+pub async fn retry(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    job_id: JobId,
+    requested_by: &str,
+) -> Result<Requested, StoreError> {
+    request(tx, RETRY, tenant_id, job_id, requested_by).await
+}
+
+/// Ends a live job's wait, whatever it waits for; false if the job has ended.
+pub(crate) async fn wake(tx: &TenantTx<'_>, tenant_id: TenantId, job_id: JobId) -> Result<bool, StoreError> {
+    let rows = tx.inner.query_typed(WAKE, &[(&tenant_id.0, Type::UUID), (&job_id.0, Type::UUID)]).await?;
+    Ok(!rows.is_empty())
+}
+
+async fn request(
+    tx: &TenantTx<'_>,
+    statement: &str,
+    tenant_id: TenantId,
+    job_id: JobId,
+    requested_by: &str,
+) -> Result<Requested, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(
+            statement,
+            &[(&tenant_id.0, Type::UUID), (&job_id.0, Type::UUID), (&requested_by, Type::TEXT)],
+        )
+        .await?;
+    if let Some(row) = rows.first() {
+        return Ok(Requested::Noted(row.try_get::<_, &str>("status")?.parse()?));
+    }
+    Ok(jobs::find(tx, job_id).await?.map_or(Requested::NoJob, |job| Requested::Impossible(job.status)))
+}
