@@ -50,4 +50,4 @@ fmt: ## Format Rust and Terraform
 	terraform fmt -recursive terraform
 
 build: setup ## Build the functions' zips for AWS (arm64)
-	$(TOOLS) cargo lambda build --release --arm64 --output-format zip --package zixly-webhook --package zixly-worker
+	$(TOOLS) cargo lambda build --release --arm64 --output-format zip --package zixly-webhook --package zixly-worker --package zixly-scheduler

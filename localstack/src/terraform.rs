@@ -51,12 +51,14 @@ pub async fn apply(
         format!("simulator_url={simulator_url}"),
         format!("webhook_zip={}", zips.webhook.display()),
         format!("worker_zip={}", zips.worker.display()),
+        format!("scheduler_zip={}", zips.scheduler.display()),
         format!("architecture={}", architecture()),
     ];
     let aws = stack.run_of("local-aws");
     let mut parts = vec![aws.clone().into_bytes()];
     parts.extend(variables.iter().map(|variable| variable.clone().into_bytes()));
-    for file in [zips.webhook.clone(), zips.worker.clone()].into_iter().chain(files_below(&project.root)?) {
+    let zips = [&zips.webhook, &zips.worker, &zips.scheduler].map(Clone::clone);
+    for file in zips.into_iter().chain(files_below(&project.root)?) {
         parts.push(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     let wanted = digest(parts);

@@ -64,7 +64,7 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
     let functions = async {
         let step = progress.step("Functions");
         let zips = functions::build(stack, project, &step).await?;
-        step.done("webhook and worker are built");
+        step.done("webhook, worker and scheduler are built");
         anyhow::Ok(zips)
     };
     let (database, aws_endpoint, simulator_url, zips) =
@@ -83,7 +83,7 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
         accounts: &accounts,
     };
     let seeded = seed::seed(stack, &servers).await.context("the stack cannot be filled")?;
-    step.done("Demo business and Other business, at both providers");
+    step.done("Demo business and Other business, at every provider");
 
     let step = progress.step("Health");
     let webhook_url = outputs.get("webhook_url")?;
@@ -136,7 +136,8 @@ async fn start_database(project: &Project, stack: &Stack, progress: &Progress) -
     let role = |role: &'static str| -> anyhow::Result<RolePassword> {
         Ok(RolePassword { role, password: role_password(stack, role)?.into() })
     };
-    let applied = migrate(&store, &[role("zixly_webhook")?, role("zixly_worker")?]).await;
+    let roles = [role("zixly_webhook")?, role("zixly_worker")?, role("zixly_scheduler")?];
+    let applied = migrate(&store, &roles).await;
     let applied = applied.context("cannot bring the database to the newest schema")?;
     step.done(&if applied.is_empty() {
         "the schema is the newest".into()

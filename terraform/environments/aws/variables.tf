@@ -20,6 +20,41 @@ variable "worker_zip" {
   type        = string
 }
 
+variable "scheduler_zip" {
+  description = "Path of the scheduler function's zip, built for arm64."
+  type        = string
+}
+
+variable "public_base_url" {
+  description = "Where the world reaches the HTTP API, by a domain of its own, without a slash at the end; null for the API's own address."
+  type        = string
+  default     = null
+}
+
+variable "allowed_origins" {
+  description = "Web pages that may call the HTTP API from a browser, each as `https://host`."
+  type        = list(string)
+  default     = []
+}
+
+variable "auth_issuer" {
+  description = "Who makes the users' tokens, e.g. `https://abc.supabase.co/auth/v1`; null lets no user call."
+  type        = string
+  default     = null
+}
+
+variable "delivery_retention_days" {
+  description = "Days that deliveries stay in the database before they are archived to the payload bucket."
+  type        = number
+  default     = 30
+}
+
+variable "scheduler_reserved_concurrency" {
+  description = "Environments kept for the scheduler function, and its limit; null shares the account's."
+  type        = number
+  default     = 1
+}
+
 variable "webhook_reserved_concurrency" {
   description = "Environments kept for the webhook function, and its limit; null shares the account's."
   type        = number

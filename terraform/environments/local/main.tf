@@ -17,6 +17,7 @@ provider "aws" {
     lambda         = var.aws_endpoint_url
     logs           = var.aws_endpoint_url
     s3             = var.aws_endpoint_url
+    scheduler      = var.aws_endpoint_url
     secretsmanager = var.aws_endpoint_url
     sqs            = var.aws_endpoint_url
     sts            = var.aws_endpoint_url
@@ -30,17 +31,28 @@ module "pipeline" {
   architecture               = var.architecture
   webhook_zip                = var.webhook_zip
   worker_zip                 = var.worker_zip
+  scheduler_zip              = var.scheduler_zip
   disposable                 = true
   worker_maximum_concurrency = 4
   log_retention_days         = 1
+
+  # Of the tokens that `zixly up` makes for the tenants' users.
+  auth_issuer = "http://127.0.0.1/auth/v1"
+
+  # By path, not by host name: `{api}.execute-api.localhost` resolves in few places besides browsers. Without the stage,
+  # since shells and readers of `.env` files take `$default` for a variable; the local AWS finds it by itself.
+  api_gateway_url = "${var.aws_endpoint_url}/_aws/execute-api"
 
   # The local AWS measures no queue, so an alarm could not fire, and it gives half of its settings back, so that every
   # plan would want to mend it.
   alarm_topic_arns = null
 
   provider_endpoints = {
-    xero_api_url    = "${var.simulator_url}/xero/api.xro/2.0"
-    xero_token_url  = "${var.simulator_url}/xero/connect/token"
-    hubspot_api_url = "${var.simulator_url}/hubspot"
+    xero_api_url     = "${var.simulator_url}/xero/api.xro/2.0"
+    xero_token_url   = "${var.simulator_url}/xero/connect/token"
+    hubspot_api_url  = "${var.simulator_url}/hubspot"
+    shopify_shop_url = "${var.simulator_url}/shopify/{shop}"
+    asana_api_url    = "${var.simulator_url}/asana/api/1.0"
+    asana_token_url  = "${var.simulator_url}/asana/-/oauth_token"
   }
 }

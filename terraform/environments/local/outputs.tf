@@ -1,8 +1,6 @@
-# By path, not by host name: `{api}.execute-api.localhost` resolves in few places besides browsers. Without the stage,
-# since shells and readers of `.env` files take `$default` for a variable; the local AWS finds it by itself.
 output "webhook_url" {
   description = "Where the HTTP API is, without a slash at the end; add e.g. `/webhook/xero`."
-  value       = "${var.aws_endpoint_url}/_aws/execute-api/${module.pipeline.http_api_id}"
+  value       = module.pipeline.public_base_url
 }
 
 output "job_queue_url" {
@@ -33,6 +31,16 @@ output "webhook_secret_name" {
 output "worker_secret_name" {
   description = "Name of the secret that the worker function reads."
   value       = module.pipeline.worker_secret_name
+}
+
+output "scheduler_secret_name" {
+  description = "Name of the secret that the scheduler function reads."
+  value       = module.pipeline.scheduler_secret_name
+}
+
+output "hook_secret_prefix" {
+  description = "What the name of every Asana webhook's secret starts with."
+  value       = module.pipeline.hook_secret_prefix
 }
 
 output "token_set_prefix" {

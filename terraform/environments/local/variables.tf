@@ -28,6 +28,11 @@ variable "worker_zip" {
   type        = string
 }
 
+variable "scheduler_zip" {
+  description = "Path of the scheduler function's zip."
+  type        = string
+}
+
 variable "architecture" {
   description = "Processor of this machine, which runs the functions: arm64 or x86_64."
   type        = string

@@ -22,3 +22,9 @@ variable "old_version_expiry_days" {
     error_message = "The expiry must be at least 1 day, or null."
   }
 }
+
+variable "expiry_days_by_prefix" {
+  description = "Days after which objects whose keys begin so are deleted; only where replaced versions expire, too."
+  type        = map(number)
+  default     = {}
+}

@@ -11,7 +11,7 @@ resource "aws_apigatewayv2_integration" "this" {
   payload_format_version = "2.0"
 }
 
-# One route for each path and no catch-all: what is not listed is answered with 404 and wakes no function.
+# What no route is for is answered by the API itself, with 404, unless `$default` is one of them.
 resource "aws_apigatewayv2_route" "this" {
   for_each = var.routes
 

@@ -14,12 +14,12 @@ variable "description" {
 }
 
 variable "routes" {
-  description = "Routes that reach the function, each as method and path, e.g. `GET /health`."
+  description = "Routes that reach the function, each as method and path, e.g. `GET /health`; `$default` is every other request."
   type        = set(string)
 
   validation {
-    condition     = length(var.routes) > 0 && alltrue([for route in var.routes : can(regex("^(GET|POST|PUT|PATCH|DELETE) /[a-z0-9{}/_-]*$", route))])
-    error_message = "Each route must be a method and a path, e.g. `POST /webhook/xero`, and there must be one."
+    condition     = length(var.routes) > 0 && alltrue([for route in var.routes : route == "$default" || can(regex("^(GET|POST|PUT|PATCH|DELETE) /[a-z0-9{}/_-]*$", route))])
+    error_message = "Each route must be a method and a path, e.g. `POST /webhook/xero`, or `$default`, and there must be one."
   }
 }
 

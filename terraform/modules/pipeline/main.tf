@@ -8,12 +8,20 @@ locals {
   # The bucket's name must be unique among all of AWS; the account makes it so.
   bucket_name = "${local.prefix}-payloads-${data.aws_caller_identity.current.account_id}"
 
-  # Token sets come and go with connections, so they are not made here; the worker may use what starts like this.
-  token_set_prefix = "zixly/${var.environment}/token-sets/"
-  token_set_arns = join(":", [
+  # Token sets come and go with connections, and the secrets of Asana's webhooks with those, so they are not made here;
+  # the functions may use what starts like this.
+  token_set_prefix   = "zixly/${var.environment}/token-sets/"
+  hook_secret_prefix = "zixly/${var.environment}/asana-webhooks/"
+  secret_arn_prefix = join(":", [
     "arn", data.aws_partition.current.partition, "secretsmanager", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, "secret", "${local.token_set_prefix}*",
+    data.aws_caller_identity.current.account_id, "secret", "",
   ])
+  token_set_arns   = "${local.secret_arn_prefix}${local.token_set_prefix}*"
+  hook_secret_arns = "${local.secret_arn_prefix}${local.hook_secret_prefix}*"
+
+  # Providers sign the address that they call, so the function has to know it.
+  gateway_url     = var.api_gateway_url == null ? module.http_api.url : "${var.api_gateway_url}/${module.http_api.id}"
+  public_base_url = coalesce(var.public_base_url, local.gateway_url)
 
   secret_recovery_window_days = var.disposable ? 0 : 30
   worker_timeout_seconds      = 30
@@ -31,11 +39,15 @@ module "webhook" {
   reserved_concurrency = var.webhook_reserved_concurrency
   log_retention_days   = var.log_retention_days
 
-  environment = {
+  environment = merge({
     FUNCTION_SECRET_ARN = module.webhook_secret.arn
     JOB_QUEUE_URL       = module.job_queue.url
     COUNTER_TABLE       = module.counter_table.name
-  }
+    PAYLOAD_BUCKET      = module.payload_bucket.name
+    HOOK_SECRET_PREFIX  = local.hook_secret_prefix
+    PUBLIC_BASE_URL     = local.public_base_url
+    ALLOWED_ORIGINS     = join(",", var.allowed_origins)
+  }, var.auth_issuer == null ? {} : { AUTH_ISSUER = var.auth_issuer })
 
   permissions = {
     ReadItsOwnSecret             = { actions = ["secretsmanager:GetSecretValue"], resource = module.webhook_secret.arn }
@@ -43,6 +55,9 @@ module "webhook" {
     TellWhetherTheQueueIsHealthy = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.arn }
     CountRequests                = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
     ReadCounts                   = { actions = ["dynamodb:GetItem"], resource = module.counter_table.arn }
+    CarryLargeDeliveries         = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/carried/*" }
+    KeepSecretsOfAsanaWebhooks   = { actions = ["secretsmanager:CreateSecret"], resource = local.hook_secret_arns }
+    ReadSecretsOfAsanaWebhooks   = { actions = ["secretsmanager:GetSecretValue"], resource = local.hook_secret_arns }
   }
 }
 
@@ -67,6 +82,10 @@ module "worker" {
     XERO_TOKEN_URL        = var.provider_endpoints.xero_token_url
     HUBSPOT_API_URL       = var.provider_endpoints.hubspot_api_url
     HUBSPOT_API_VERSION   = var.provider_endpoints.hubspot_api_version
+    SHOPIFY_SHOP_URL      = var.provider_endpoints.shopify_shop_url
+    SHOPIFY_API_VERSION   = var.provider_endpoints.shopify_api_version
+    ASANA_API_URL         = var.provider_endpoints.asana_api_url
+    ASANA_TOKEN_URL       = var.provider_endpoints.asana_token_url
   }
 
   permissions = {
@@ -76,9 +95,50 @@ module "worker" {
     RingItselfLater           = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     SetDeadMessagesAside      = { actions = ["sqs:SendMessage"], resource = module.job_queue.dead_letter_arn }
     StoreWhatBelongsToATenant = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/tenants/*" }
+    FetchCarriedDeliveries    = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/carried/*" }
+    DropCarriedDeliveries     = { actions = ["s3:DeleteObject"], resource = "${module.payload_bucket.arn}/carried/*" }
+    # Without it S3 calls an object that is gone a forbidden one.
+    TellWhatIsGone            = { actions = ["s3:ListBucket"], resource = module.payload_bucket.arn }
     ChooseWhenAMessageComesUp = { actions = ["sqs:ChangeMessageVisibility"], resource = module.job_queue.arn }
     TakeMessagesFromItsQueue  = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resource = module.job_queue.arn }
   }
+}
+
+module "scheduler" {
+  source = "../function"
+
+  name                 = "${local.prefix}-scheduler"
+  description          = "Finds what was lost elsewhere, asks providers that lose events, and archives old deliveries."
+  zip_path             = var.scheduler_zip
+  architecture         = var.architecture
+  memory_mb            = 512
+  timeout_seconds      = 50 # Done before the next one starts.
+  reserved_concurrency = var.scheduler_reserved_concurrency
+  log_retention_days   = var.log_retention_days
+
+  environment = {
+    FUNCTION_SECRET_ARN     = module.scheduler_secret.arn
+    JOB_QUEUE_URL           = module.job_queue.url
+    PAYLOAD_BUCKET          = module.payload_bucket.name
+    DELIVERY_RETENTION_DAYS = tostring(var.delivery_retention_days)
+  }
+
+  permissions = {
+    ReadItsOwnSecret       = { actions = ["secretsmanager:GetSecretValue"], resource = module.scheduler_secret.arn }
+    RingTheWorker          = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
+    ArchiveDeliveries      = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/deliveries/*" }
+    ReadBackWhatItArchived = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/deliveries/*" }
+  }
+}
+
+module "schedule" {
+  source = "../schedule"
+
+  name                = "${local.prefix}-scheduler"
+  description         = "Starts the scheduler function once a minute."
+  schedule_expression = "rate(1 minute)"
+  function_name       = module.scheduler.name
+  function_arn        = module.scheduler.arn
 }
 
 resource "aws_lambda_event_source_mapping" "worker" {
@@ -106,7 +166,25 @@ module "http_api" {
   function_name       = module.webhook.name
   function_invoke_arn = module.webhook.invoke_arn
   log_retention_days  = var.log_retention_days
-  routes              = ["POST /webhook/xero", "GET /webhook/jobs/{id}", "GET /health"]
+
+  # The function answers for every path, with its own headers and problem documents. Those that it serves are listed
+  # besides, so that the access log tells them apart without showing an endpoint that nobody shall guess.
+  routes = [
+    "POST /webhook/xero",
+    "POST /webhook/hubspot",
+    "POST /webhook/shopify",
+    "POST /webhook/asana/{endpoint}",
+    "POST /webhook/trading-sweep",
+    "POST /webhook/generic-job",
+    "POST /webhook/sweep-callback",
+    "POST /webhook/jobs/{id}/cancel",
+    "POST /webhook/jobs/{id}/retry",
+    "POST /webhook/deliveries/{id}/replay",
+    "GET /webhook/jobs/{id}",
+    "GET /health",
+    "GET /metrics",
+    "$default",
+  ]
 }
 
 module "job_queue" {
@@ -123,6 +201,9 @@ module "payload_bucket" {
   name                    = local.bucket_name
   destroy_with_content    = var.disposable
   old_version_expiry_days = var.old_version_expiry_days
+
+  # A delivery that the queue did not take after all was answered with 503, and nobody comes for it.
+  expiry_days_by_prefix = { "carried/" = 30 }
 }
 
 module "counter_table" {
@@ -147,5 +228,13 @@ module "worker_secret" {
 
   name                 = "zixly/${var.environment}/worker"
   description          = "Database address and the providers' client secrets of the worker function; put by the operator."
+  recovery_window_days = local.secret_recovery_window_days
+}
+
+module "scheduler_secret" {
+  source = "../secret"
+
+  name                 = "zixly/${var.environment}/scheduler"
+  description          = "Database address of the scheduler function; put by the operator."
   recovery_window_days = local.secret_recovery_window_days
 }

@@ -1,11 +1,6 @@
-output "http_api_id" {
-  description = "Id of the HTTP API."
-  value       = module.http_api.id
-}
-
-output "http_api_url" {
-  description = "Where AWS serves the HTTP API, without a slash at the end."
-  value       = module.http_api.url
+output "public_base_url" {
+  description = "Where the world reaches the HTTP API, without a slash at the end."
+  value       = local.public_base_url
 }
 
 output "job_queue_url" {
@@ -36,6 +31,16 @@ output "webhook_secret_name" {
 output "worker_secret_name" {
   description = "Name of the secret that the worker function reads."
   value       = module.worker_secret.name
+}
+
+output "scheduler_secret_name" {
+  description = "Name of the secret that the scheduler function reads."
+  value       = module.scheduler_secret.name
+}
+
+output "hook_secret_prefix" {
+  description = "What the name of every Asana webhook's secret starts with."
+  value       = local.hook_secret_prefix
 }
 
 output "token_set_prefix" {

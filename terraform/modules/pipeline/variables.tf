@@ -23,6 +23,56 @@ variable "worker_zip" {
   type        = string
 }
 
+variable "scheduler_zip" {
+  description = "Path of the scheduler function's zip."
+  type        = string
+}
+
+variable "public_base_url" {
+  description = "Where the world reaches the HTTP API, by a domain of its own, without a slash at the end; null for the API's own address."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.public_base_url == null ? true : can(regex("^https://[^/]+(/.*[^/])?$", var.public_base_url))
+    error_message = "The public base URL must start with https:// and not end in a slash."
+  }
+}
+
+variable "api_gateway_url" {
+  description = "Where a local AWS serves its APIs, each below its id; null where each has an address of its own."
+  type        = string
+  default     = null
+}
+
+variable "allowed_origins" {
+  description = "Web pages that may call the HTTP API from a browser, each as `https://host`; none by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/,*]+$", origin))])
+    error_message = "Each origin must be a scheme and a host, e.g. `https://app.example.com`, without a path."
+  }
+}
+
+variable "auth_issuer" {
+  description = "Who makes the users' tokens, e.g. `https://abc.supabase.co/auth/v1`; null lets no user call."
+  type        = string
+  default     = null
+}
+
+variable "delivery_retention_days" {
+  description = "Days that deliveries stay in the database before they are archived to the payload bucket."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.delivery_retention_days >= 15
+    error_message = "Deliveries must stay for at least 15 days: one that the queue carried is filed up to two weeks later."
+  }
+}
+
 variable "provider_endpoints" {
   description = "Where the providers are, without a slash at the end; the defaults are the real ones."
   type = object({
@@ -30,11 +80,15 @@ variable "provider_endpoints" {
     xero_token_url      = optional(string, "https://identity.xero.com/connect/token")
     hubspot_api_url     = optional(string, "https://api.hubapi.com")
     hubspot_api_version = optional(string, "2026-03")
+    shopify_shop_url    = optional(string, "https://{shop}")
+    shopify_api_version = optional(string, "2026-07")
+    asana_api_url       = optional(string, "https://app.asana.com/api/1.0")
+    asana_token_url     = optional(string, "https://app.asana.com/-/oauth_token")
   })
   default = {}
 
   validation {
-    condition     = alltrue([for url in [var.provider_endpoints.xero_api_url, var.provider_endpoints.xero_token_url, var.provider_endpoints.hubspot_api_url] : can(regex("^https?://.*[^/]$", url))])
+    condition     = alltrue([for name, url in var.provider_endpoints : endswith(name, "_version") || can(regex("^https?://.*[^/]$", url))])
     error_message = "Each provider URL must start with http:// or https:// and not end in a slash."
   }
 }
@@ -49,6 +103,13 @@ variable "webhook_reserved_concurrency" {
   description = "Environments kept for the webhook function, and its limit; null shares the account's."
   type        = number
   default     = null
+}
+
+# Two at once do no harm; one is enough.
+variable "scheduler_reserved_concurrency" {
+  description = "Environments kept for the scheduler function, and its limit; null shares the account's."
+  type        = number
+  default     = 1
 }
 
 variable "worker_maximum_concurrency" {

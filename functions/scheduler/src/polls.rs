@@ -1,0 +1,52 @@
+//! Starts the polls of providers that lose events (Asana delivers each at most once) or give none at all (Xero, of a
+//! payment).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zixly_domain::{Provider, Workflow};
+use zixly_store::polls::{self, PollKind};
+
+use crate::app::{App, DutyError};
+
+const KINDS: [PollKind; 2] = [
+    PollKind {
+        provider: Provider::Xero,
+        workflow: Workflow::XeroInvoiceToHubspot,
+        poll: Workflow::XeroPaidInvoicesPoll,
+    },
+    PollKind {
+        provider: Provider::Asana,
+        workflow: Workflow::AsanaTaskToHubspot,
+        poll: Workflow::AsanaCompletedTasksPoll,
+    },
+];
+
+/// How many polls are started in one run.
+const STARTED_AT_MOST: i32 = 500;
+
+impl App {
+    /// Makes a job of each poll that is due, and rings for it.
+    pub(crate) async fn start_polls(&self) -> Result<Value, DutyError> {
+        let store = self.store().await?;
+        let due = polls::find_due(&mut store.session().await?, &KINDS, STARTED_AT_MOST).await?;
+        let mut jobs = Vec::new();
+        for poll in due {
+            let mut session = store.session().await?;
+            let tx = session.begin(poll.tenant_id).await?;
+            let job_id = polls::start(&tx, &poll, self.poll_interval(poll.poll)).await?;
+            tx.commit().await?;
+            jobs.extend(job_id.map(|job_id| (poll.tenant_id, job_id)));
+        }
+        // Not rung one by one: should this be cut off, the doorbells are in the outbox.
+        self.queue.ring(&jobs).await?;
+        Ok(json!({ "started": jobs.len() }))
+    }
+
+    fn poll_interval(&self, poll: Workflow) -> Duration {
+        match poll {
+            Workflow::AsanaCompletedTasksPoll => self.config.asana_poll_interval,
+            _ => self.config.xero_poll_interval,
+        }
+    }
+}
