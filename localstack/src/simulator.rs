@@ -9,33 +9,42 @@ use uuid::Uuid;
 use crate::processes;
 use crate::stack::{Stack, digest};
 
-/// What both the simulator and Zixly's own settings know about the two providers' apps and accounts.
+/// What both the simulator and Zixly's own settings know about the providers' apps and accounts.
 pub struct Accounts {
     /// Names and values as the simulator and the functions read them.
-    pub variables: [(&'static str, String); 8],
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Accounts {
     /// Made at random at the first start of a stack.
     pub fn of(stack: &Stack) -> anyhow::Result<Self> {
         let token = || Uuid::new_v4().simple().to_string();
-        // Portal ids are whole numbers of this size.
+        let organisation = || Uuid::new_v4().to_string();
+        // Portal ids are whole numbers of this size, gids of that one.
         let portal = || rand::random_range(10_000_000..99_999_999_u32).to_string();
-        Ok(Self {
-            variables: [
-                ("XERO_CLIENT_ID", stack.secret("XERO_CLIENT_ID", token)?),
-                ("XERO_CLIENT_SECRET", stack.secret("XERO_CLIENT_SECRET", token)?),
-                ("XERO_TENANT_ID", stack.secret("XERO_TENANT_ID", || Uuid::new_v4().to_string())?),
-                ("HUBSPOT_CLIENT_ID", stack.secret("HUBSPOT_CLIENT_ID", token)?),
-                ("HUBSPOT_CLIENT_SECRET", stack.secret("HUBSPOT_CLIENT_SECRET", token)?),
-                ("HUBSPOT_PORTAL_ID", stack.secret("HUBSPOT_PORTAL_ID", portal)?),
-                (
-                    "OTHER_XERO_TENANT_ID",
-                    stack.secret("OTHER_XERO_TENANT_ID", || Uuid::new_v4().to_string())?,
-                ),
-                ("OTHER_HUBSPOT_PORTAL_ID", stack.secret("OTHER_HUBSPOT_PORTAL_ID", portal)?),
-            ],
-        })
+        let workspace = || rand::random_range(1_200_000_000_000_000..1_299_999_999_999_999_u64).to_string();
+        let shop = || format!("shop-{:08x}.myshopify.com", rand::random::<u32>());
+        let made: [(&str, &dyn Fn() -> String); 17] = [
+            ("XERO_CLIENT_ID", &token),
+            ("XERO_CLIENT_SECRET", &token),
+            ("XERO_TENANT_ID", &organisation),
+            ("OTHER_XERO_TENANT_ID", &organisation),
+            ("HUBSPOT_CLIENT_ID", &token),
+            ("HUBSPOT_CLIENT_SECRET", &token),
+            ("HUBSPOT_PORTAL_ID", &portal),
+            ("OTHER_HUBSPOT_PORTAL_ID", &portal),
+            ("SHOPIFY_CLIENT_ID", &token),
+            ("SHOPIFY_CLIENT_SECRET", &token),
+            ("SHOPIFY_SHOP", &shop),
+            ("OTHER_SHOPIFY_SHOP", &shop),
+            ("ASANA_CLIENT_ID", &token),
+            ("ASANA_CLIENT_SECRET", &token),
+            ("ASANA_WORKSPACE_GID", &workspace),
+            ("OTHER_ASANA_WORKSPACE_GID", &workspace),
+            ("TRADING_API_KEY", &token),
+        ];
+        let variables = made.map(|(name, make)| stack.secret(name, make).map(|value| (name, value)));
+        Ok(Self { variables: variables.into_iter().collect::<anyhow::Result<_>>()? })
     }
 
     /// A value by its name.

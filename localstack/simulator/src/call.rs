@@ -11,6 +11,8 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    errand::Errand,
+    limits::Place,
     state::{Delivery, Outcome, Shared},
     until_closed,
 };
@@ -25,6 +27,25 @@ const LARGEST_BODY_BYTES: usize = 4 * 1024 * 1024;
 pub enum Provider {
     Xero,
     Hubspot,
+    Shopify,
+    Asana,
+    /// The trading API, which is one house and no account of a customer's.
+    Trading,
+}
+
+impl Provider {
+    const ALL: [Self; 5] = [Self::Xero, Self::Hubspot, Self::Shopify, Self::Asana, Self::Trading];
+
+    /// As it stands in paths and in orders.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Xero => "xero",
+            Self::Hubspot => "hubspot",
+            Self::Shopify => "shopify",
+            Self::Asana => "asana",
+            Self::Trading => "trading",
+        }
+    }
 }
 
 /// Performs a provider call and answers it, late or never where a fault says so.
@@ -33,18 +54,17 @@ pub async fn serve(
     Path((provider, _)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let provider = match provider.as_str() {
-        "xero" => Provider::Xero,
-        "hubspot" => Provider::Hubspot,
-        _ => return (StatusCode::NOT_FOUND, "known are /xero, /hubspot and /_sim\n").into_response(),
+    let Some(provider) = Provider::ALL.into_iter().find(|known| known.as_str() == provider) else {
+        let known = "known are /xero, /hubspot, /shopify, /asana, /trading and /_sim\n";
+        return (StatusCode::NOT_FOUND, known).into_response();
     };
     let call = match Call::read(provider, request).await {
         Ok(call) => call,
         Err(refusal) => return refusal,
     };
-    let Outcome { mut answer, delivery } = shared.lock().perform(&call);
+    let Outcome { mut answer, delivery } = perform(&shared, &call).await;
     // Dropped with this future when the caller hangs up, so a held call occupies its place no longer than it lasts.
-    let _slot = answer.occupies.take().map(|account| Slot { shared: shared.clone(), account });
+    let _slot = answer.occupies.take().map(|place| Slot { shared: shared.clone(), place });
     match delivery {
         Delivery::Now => answer.into_response(),
         Delivery::Late(by) => {
@@ -59,6 +79,19 @@ pub async fn serve(
             (StatusCode::GATEWAY_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
         }
     }
+}
+
+/// Does the work, with what the provider asks of the app meanwhile and afterwards.
+async fn perform(shared: &Arc<Shared>, call: &Call) -> Outcome {
+    let (mut answer, delivery) = shared.lock().begin(call);
+    if let Some(Errand::Handshake(handshake)) = answer.errand.as_deref() {
+        let echo = handshake.offer(&shared.client).await;
+        answer = shared.lock().end_handshake(call, handshake, echo, &answer);
+    }
+    if let Some(errand) = answer.errand.take() {
+        tokio::spawn(errand.run(shared.clone()));
+    }
+    shared.lock().conclude(call, answer, delivery)
 }
 
 /// A request as the provider would see it.
@@ -79,10 +112,7 @@ impl Call {
         let body = to_bytes(body, LARGEST_BODY_BYTES)
             .await
             .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).into_response())?;
-        let prefix_length = match provider {
-            Provider::Xero => "/xero".len(),
-            Provider::Hubspot => "/hubspot".len(),
-        };
+        let prefix_length = "/".len() + provider.as_str().len();
         let decode = |segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
         let path = &head.uri.path()[prefix_length..];
         let query = head.uri.query().unwrap_or_default();
@@ -98,6 +128,19 @@ impl Call {
             segments: path.trim_matches('/').split('/').map(decode).collect(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         })
+    }
+
+    /// A request that the provider makes of the app, so that faults can lie in wait for it too.
+    pub fn outgoing(provider: Provider, path: String) -> Self {
+        Self {
+            provider,
+            method: Method::POST,
+            path_and_query: path,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            segments: Vec::new(),
+            query: Vec::new(),
+        }
     }
 
     /// The path's parts, decoded.
@@ -148,8 +191,12 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     content_type: &'static str,
-    /// The Xero organisation in which this call counts as running until it is answered.
-    pub occupies: Option<String>,
+    /// A refusal in spite of its status.
+    is_refusal: bool,
+    /// Where this call counts as running until it is answered.
+    pub occupies: Option<Place>,
+    /// What the provider asks of the app because of this call.
+    pub errand: Option<Box<Errand>>,
 }
 
 impl Answer {
@@ -159,11 +206,29 @@ impl Answer {
 
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("answers have text keys only, so they always serialise");
-        Self { status, headers: Vec::new(), body, content_type: "application/json", occupies: None }
+        Self::bytes(status, "application/json", body)
     }
 
     pub fn text(status: u16, content_type: &'static str, body: String) -> Self {
-        Self { status, headers: Vec::new(), body: body.into_bytes(), content_type, occupies: None }
+        Self::bytes(status, content_type, body.into_bytes())
+    }
+
+    fn bytes(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+            content_type,
+            is_refusal: false,
+            occupies: None,
+            errand: None,
+        }
+    }
+
+    /// Marks an answer that says no with a status that says yes.
+    pub fn refusing(mut self) -> Self {
+        self.is_refusal = true;
+        self
     }
 
     pub fn with_header(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -172,7 +237,7 @@ impl Answer {
     }
 
     pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.status) && !self.is_refusal
     }
 
     /// The same answer as a broken proxy would pass it on: status 200, half of the body.
@@ -197,14 +262,14 @@ impl IntoResponse for Answer {
     }
 }
 
-/// A place among the calls that an organisation may have running at once.
+/// A place among the calls that an account may have running at once.
 struct Slot {
     shared: Arc<Shared>,
-    account: String,
+    place: Place,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.lock().limits.release_xero(&self.account);
+        self.shared.lock().limits.release(&self.place);
     }
 }

@@ -18,8 +18,10 @@ use uuid::Uuid;
 use crate::{
     call::Provider,
     faults::{FaultKind, FaultSpec},
-    oauth::ACCESS_TOKEN_LIFE,
+    oauth::access_token_life,
+    shopify,
     state::{Shared, State as Simulated},
+    trading,
 };
 
 type Reply = Result<Response, Refusal>;
@@ -52,7 +54,7 @@ struct Seed {
     provider: Provider,
     kind: String,
     record: Box<RawValue>,
-    /// The Xero organisation or HubSpot portal; the demo one when left out.
+    /// The Xero organisation, HubSpot portal, shop or Asana workspace; the demo one when left out.
     tenant_id: Option<AccountName>,
 }
 
@@ -91,18 +93,14 @@ async fn seed(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         Some(name) => name.canonical(seed.provider)?,
         None => demo_account(&state, seed.provider),
     };
-    match (seed.provider, seed.kind.as_str()) {
-        (Provider::Xero, "invoice") => {
-            created(&state.xero.seed_invoice(&account, seed.record, now).map_err(Refusal)?)
-        }
-        (Provider::Hubspot, "contact") => {
-            created(&state.hubspot.seed_contact(&account, &seed.record, now).map_err(Refusal)?)
-        }
-        (provider, kind) => {
-            let provider = json!(provider);
-            Err(Refusal(format!(
-                "{provider} has no kind {kind:?} here; known are xero invoice, hubspot contact"
-            )))
+    let (kind, record) = (seed.kind.as_str(), &*seed.record);
+    match seed.provider {
+        Provider::Xero => created(&state.xero.seed(&account, kind, record.get(), now).map_err(Refusal)?),
+        Provider::Hubspot => created(&state.hubspot.seed(&account, kind, record, now).map_err(Refusal)?),
+        Provider::Shopify => created(&state.shopify.seed(&account, kind, record.get()).map_err(Refusal)?),
+        Provider::Asana => created(&state.asana.seed(&account, kind, record.get(), now).map_err(Refusal)?),
+        Provider::Trading => {
+            Err(Refusal("the trading API holds nothing that could be given to it".to_owned()))
         }
     }
 }
@@ -113,8 +111,17 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         consent.accounts.iter().map(|name| name.canonical(consent.provider)).collect::<Result<_, _>>()?;
     match (consent.provider, accounts.len()) {
         (_, 0) => return Err(Refusal("accounts must name at least one account".to_owned())),
+        (Provider::Trading, _) => {
+            return Err(Refusal("the trading API has a key of its own and takes no consent".to_owned()));
+        }
         (Provider::Hubspot, 2..) => {
             return Err(Refusal("a HubSpot consent covers exactly one portal".to_owned()));
+        }
+        (Provider::Shopify, 2..) => {
+            return Err(Refusal("a Shopify consent covers exactly one shop".to_owned()));
+        }
+        (Provider::Asana, 2..) => {
+            return Err(Refusal("an Asana consent covers exactly one workspace here".to_owned()));
         }
         _ => {}
     }
@@ -124,7 +131,7 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
     created(&json!({
         "access_token": pair.access_token,
         "refresh_token": pair.refresh_token,
-        "expires_in": ACCESS_TOKEN_LIFE.as_secs(),
+        "expires_in": access_token_life(consent.provider).as_secs(),
     }))
 }
 
@@ -178,6 +185,7 @@ async fn clock(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
     let Advance { advance_s } = parse(&body)?;
     let mut state = shared.lock();
     state.advance(SignedDuration::from_secs(advance_s.into()));
+    shared.clock_moved.send_replace(());
     Ok(Json(json!({"now": state.now().to_string()})).into_response())
 }
 
@@ -201,6 +209,15 @@ impl AccountName {
                 .parse::<u64>()
                 .map(|id| id.to_string())
                 .map_err(|_| Refusal(format!("a HubSpot portal is named by a number, not {text:?}"))),
+            Provider::Shopify if shopify::is_shop(&text) => Ok(text),
+            Provider::Shopify => {
+                Err(Refusal(format!("a shop is named by its myshopify.com domain, not {text:?}")))
+            }
+            Provider::Asana => text
+                .parse::<u64>()
+                .map(|gid| gid.to_string())
+                .map_err(|_| Refusal(format!("an Asana workspace is named by its gid, not {text:?}"))),
+            Provider::Trading => Ok(trading::ACCOUNT.to_owned()),
         }
     }
 }
@@ -209,6 +226,9 @@ fn demo_account(state: &Simulated, provider: Provider) -> String {
     match provider {
         Provider::Xero => state.config.demo_xero_organisation.to_string(),
         Provider::Hubspot => state.config.demo_hubspot_portal.to_string(),
+        Provider::Shopify => state.config.demo_shop.clone(),
+        Provider::Asana => state.config.demo_asana_workspace.to_string(),
+        Provider::Trading => trading::ACCOUNT.to_owned(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    asana,
     call::{Answer, Call, Provider},
-    hubspot, limits, xero,
+    hubspot, limits, shopify, trading, xero,
 };
 
 /// The faults in force, oldest first; the first that matches a call is the one it meets.
@@ -99,6 +100,9 @@ impl FaultSpec {
         if self.retry_after_s.is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
             return Some("retry_after_s must be between 0 and 86400".to_owned());
         }
+        if self.provider == Provider::Trading && self.fault == FaultKind::Expire {
+            return Some("the trading API has a key and no token that could expire".to_owned());
+        }
         None
     }
 }
@@ -124,6 +128,12 @@ impl Faults {
             .iter()
             .filter(|entry| entry.spec.provider == provider && entry.spec.fault == FaultKind::Revoke);
         revocations.map(|entry| entry.revoked_below).max().unwrap_or(0)
+    }
+
+    /// Whether any revocation stands.
+    pub fn is_revoked(&self, provider: Provider) -> bool {
+        let is_revocation = |spec: &FaultSpec| spec.provider == provider && spec.fault == FaultKind::Revoke;
+        self.entries.iter().any(|entry| is_revocation(&entry.spec))
     }
 
     /// The fault that meets this call before it is worked on.
@@ -189,6 +199,9 @@ fn error_answer(spec: &FaultSpec) -> Answer {
     let answer = match spec.provider {
         Provider::Xero => xero::problem(status, "InjectedFault"),
         Provider::Hubspot => hubspot::refusal(status, "INTERNAL_ERROR", "internal error"),
+        Provider::Shopify => shopify::refusal(status, "Internal Server Error"),
+        Provider::Asana => asana::refusal(status, "Server Error"),
+        Provider::Trading => trading::refusal(status, "internal error"),
     };
     with_retry_after(answer, spec)
 }
@@ -200,6 +213,10 @@ fn rate_limit_answer(spec: &FaultSpec) -> Answer {
             let message = "You have reached your ten_secondly_rolling limit.";
             hubspot::too_many("TEN_SECONDLY_ROLLING", message)
         }
+        // These always say when, each in its own way.
+        Provider::Shopify => return shopify::throttled_for(spec.retry_after_s.unwrap_or(1.0)),
+        Provider::Asana => return asana::too_many(spec.retry_after_s.unwrap_or(1.0)),
+        Provider::Trading => trading::refusal(429, "too many requests"),
     };
     with_retry_after(answer, spec)
 }

@@ -1,4 +1,9 @@
-//! HubSpot: the OAuth token endpoint and contacts in the CRM.
+//! HubSpot: the OAuth token endpoint, and contacts, deals and notes in the CRM.
+
+mod contact_properties;
+mod contacts;
+mod deals;
+mod notes;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,40 +14,62 @@ use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
-    contact_properties::{self, PropertyProblem},
+    hubspot::contact_properties::PropertyProblem,
     ledger::milliseconds,
     limits::{HubspotRefusal, RateHeaders},
-    oauth::{ACCESS_TOKEN_LIFE, Rotation, TokenRefusal},
+    oauth::{Rotation, TokenRefusal, access_token_life},
     state::State,
 };
 
 const VERSIONS: &[&str] = &["2026-03", "2026-09"];
-/// Shown whatever was asked for.
-const ALWAYS_SHOWN: &[&str] = &["createdate", "hs_object_id", "lastmodifieddate"];
-/// Shown as well when nothing was asked for.
-const SHOWN_BY_DEFAULT: &[&str] = &["email", "firstname", "lastname"];
-const FIRST_CONTACT_ID: u64 = 100_451;
-const LARGEST_SEARCH_PAGE: usize = 200;
-const LARGEST_SEARCH: usize = 10_000;
+const SCOPES: &[&str] = &[
+    "oauth",
+    "crm.objects.contacts.read",
+    "crm.objects.contacts.write",
+    "crm.objects.deals.read",
+    "crm.objects.deals.write",
+];
 
 /// What the portals hold.
 #[derive(Default)]
 pub struct HubspotRecords {
-    portals: HashMap<String, BTreeMap<u64, Contact>>,
+    portals: HashMap<String, Portal>,
 }
 
-/// Property values by name; `createdate`, `lastmodifieddate` and `hs_object_id` are always among them.
-struct Contact {
+#[derive(Default)]
+struct Portal {
+    contacts: BTreeMap<u64, Record>,
+    deals: BTreeMap<u64, Record>,
+    notes: BTreeMap<u64, Record>,
+    /// Pairs of records that belong together, each once.
+    associations: Vec<[(Kind, u64); 2]>,
+}
+
+/// Property values by name; when it was made and changed and `hs_object_id` are always among them.
+struct Record {
     id: u64,
     properties: BTreeMap<String, String>,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Contact,
+    Deal,
+    Note,
 }
 
 /// Answers one call.
 pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["oauth", version, "token"]) if VERSIONS.contains(version) => token(state, call, now),
-        (_, ["crm", "objects", version, "contacts", ..]) if VERSIONS.contains(version) => {
-            contacts(state, call, now)
+        // The older paths work until September 2027; notes are documented there only.
+        (_, ["crm", "v3", "objects", "notes", rest @ ..]) => objects(state, call, Kind::Note, rest, now),
+        (_, ["crm", "objects", version, kind, rest @ ..]) if VERSIONS.contains(version) => {
+            match Kind::named(kind) {
+                Some(kind) => objects(state, call, kind, rest, now),
+                None => not_found_path(),
+            }
         }
         _ => not_found_path(),
     }
@@ -67,56 +94,201 @@ pub fn too_many(policy: &str, message: &str) -> Answer {
 }
 
 impl HubspotRecords {
-    /// Puts a contact into a portal and returns it as stored.
-    /// It takes the place of the one with its id, and of the one with its e-mail: a portal has one contact for each.
-    pub fn seed_contact(&mut self, portal: &str, record: &RawValue, now: Timestamp) -> Result<Value, String> {
+    /// Puts a record into a portal, in place of the one with its id, and returns it as stored.
+    pub fn seed(
+        &mut self,
+        portal: &str,
+        kind: &str,
+        record: &RawValue,
+        now: Timestamp,
+    ) -> Result<Value, String> {
+        let seed = Seed::read(kind, record)?;
+        let portal = self.portal(portal);
+        match kind {
+            "contact" => contacts::seed(portal, seed, now),
+            "deal" => deals::seed(portal, seed, now),
+            _ => Err(format!("hubspot has no kind {kind:?} here; known are contact, deal")),
+        }
+    }
+
+    fn portal(&mut self, portal: &str) -> &mut Portal {
+        self.portals.entry(portal.to_owned()).or_default()
+    }
+}
+
+/// A record as it is given, properties nested as HubSpot shows them or flat.
+struct Seed {
+    id: Option<String>,
+    properties: BTreeMap<String, String>,
+    /// For a deal: the contacts that it belongs to.
+    contacts: Vec<u64>,
+}
+
+impl Seed {
+    fn read(kind: &str, record: &RawValue) -> Result<Self, String> {
         let mut fields: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_str(record.get()).map_err(|_| "a contact must be a JSON object".to_owned())?;
-        let given_id = fields.remove("id").and_then(|id| plain_text(&id));
+            serde_json::from_str(record.get()).map_err(|_| format!("a {kind} must be a JSON object"))?;
+        let id = fields.remove("id").and_then(|id| plain_text(&id));
+        let contacts = match fields.remove("contacts") {
+            Some(contacts) => serde_json::from_str::<Vec<RecordId>>(contacts.get())
+                .map_err(|_| format!("contacts of a {kind} must be a list of ids"))?
+                .into_iter()
+                .map(|RecordId(id)| id)
+                .collect(),
+            None => Vec::new(),
+        };
         let given = match fields.remove("properties") {
             Some(properties) => serde_json::from_str(properties.get())
-                .map_err(|_| "properties of a contact must be a JSON object".to_owned())?,
+                .map_err(|_| format!("properties of a {kind} must be a JSON object"))?,
             None => fields,
         };
-        let mut properties: BTreeMap<String, String> = given
+        let properties: BTreeMap<String, String> = given
             .into_iter()
             .filter_map(|(name, value)| plain_text(&value).map(|value| (name, value)))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let contacts = self.portals.entry(portal.to_owned()).or_default();
-        let with_same_email = properties
-            .get("email")
-            .and_then(|email| find_by_email(contacts, email))
-            .map(|contact| contact.id);
-        let id = match given_id.or_else(|| properties.get("hs_object_id").cloned()) {
-            Some(id) => id.parse().map_err(|_| format!("a contact's id must be a whole number, not {id}"))?,
-            None => with_same_email
-                .unwrap_or_else(|| contacts.last_key_value().map_or(FIRST_CONTACT_ID, |(last, _)| last + 1)),
-        };
-        if let Some(other) = with_same_email {
-            contacts.remove(&other);
-        }
-        properties.insert("hs_object_id".to_owned(), id.to_string());
-        for name in ["createdate", "lastmodifieddate"] {
-            properties.entry(name.to_owned()).or_insert_with(|| milliseconds(now));
-        }
-        let contact = Contact { id, properties };
-        let stored = contact.show(contact.properties.keys().map(String::as_str));
-        contacts.insert(id, contact);
-        Ok(stored)
+        let id = id.or_else(|| properties.get("hs_object_id").cloned());
+        Ok(Self { id, properties, contacts })
+    }
+
+    fn id(&self, kind: &str) -> Result<Option<u64>, String> {
+        let id = self.id.as_ref();
+        id.map(|id| id.parse().map_err(|_| format!("a {kind}'s id must be a whole number, not {id}")))
+            .transpose()
     }
 }
 
-impl Contact {
-    /// The record with these properties; one that is not set shows as null.
-    fn show<'a>(&self, names: impl Iterator<Item = &'a str>) -> Value {
+/// A record's id as people write it: a text or a number.
+struct RecordId(u64);
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Box::<RawValue>::deserialize(deserializer)?;
+        let id = written.get().trim_matches('"').parse();
+        id.map(Self).map_err(|_| serde::de::Error::custom(format!("{written} is not a record's id")))
+    }
+}
+
+impl Kind {
+    /// By its name in paths, or its number.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "contacts" | "contact" | "0-1" => Some(Self::Contact),
+            "deals" | "deal" | "0-3" => Some(Self::Deal),
+            "notes" | "note" | "0-46" => Some(Self::Note),
+            _ => None,
+        }
+    }
+
+    fn singular(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Deal => "deal",
+            Self::Note => "note",
+        }
+    }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Contact => "contacts",
+            Self::Deal => "deals",
+            Self::Note => "notes",
+        }
+    }
+
+    /// What HubSpot numbers an association from this kind to another.
+    fn association_type(self, to: Self) -> Option<u32> {
+        match (self, to) {
+            (Self::Deal, Self::Contact) => Some(3),
+            (Self::Contact, Self::Deal) => Some(4),
+            (Self::Contact, Self::Note) => Some(201),
+            (Self::Note, Self::Contact) => Some(202),
+            (Self::Deal, Self::Note) => Some(213),
+            (Self::Note, Self::Deal) => Some(214),
+            _ => None,
+        }
+    }
+
+    /// What its time of the last change is called.
+    fn last_change(self) -> &'static str {
+        match self {
+            Self::Contact => "lastmodifieddate",
+            Self::Deal | Self::Note => "hs_lastmodifieddate",
+        }
+    }
+
+    fn made(self) -> &'static str {
+        match self {
+            Self::Contact | Self::Deal => "createdate",
+            Self::Note => "hs_createdate",
+        }
+    }
+
+    /// Shown when nothing was asked for.
+    fn shown_by_default(self) -> &'static [&'static str] {
+        match self {
+            Self::Contact => &["email", "firstname", "lastname"],
+            Self::Deal => &["amount", "closedate", "dealname", "dealstage", "pipeline"],
+            Self::Note => &[],
+        }
+    }
+}
+
+impl Portal {
+    fn records(&mut self, kind: Kind) -> &mut BTreeMap<u64, Record> {
+        match kind {
+            Kind::Contact => &mut self.contacts,
+            Kind::Deal => &mut self.deals,
+            Kind::Note => &mut self.notes,
+        }
+    }
+
+    fn associate(&mut self, one: (Kind, u64), other: (Kind, u64)) {
+        if !self.associations.contains(&[one, other]) {
+            self.associations.push([one, other]);
+        }
+    }
+
+    /// The records of a kind that belong to this one, oldest link first.
+    fn associated(&self, of: (Kind, u64), kind: Kind) -> Vec<u64> {
+        let other = |[one, other]: &[(Kind, u64); 2]| match (*one == of, *other == of) {
+            (true, _) => Some(*other),
+            (_, true) => Some(*one),
+            _ => None,
+        };
+        let others = self.associations.iter().filter_map(other);
+        others.filter(|(other, _)| *other == kind).map(|(_, id)| id).collect()
+    }
+}
+
+impl Record {
+    /// A record with what every record has besides its own properties.
+    fn new(kind: Kind, id: u64, mut properties: BTreeMap<String, String>, now: Timestamp) -> Self {
+        properties.insert("hs_object_id".to_owned(), id.to_string());
+        for name in [kind.made(), kind.last_change()] {
+            properties.entry(name.to_owned()).or_insert_with(|| milliseconds(now));
+        }
+        Self { id, properties }
+    }
+
+    /// The record with these properties, and those that are always shown; one that is not set shows as null.
+    fn show(&self, kind: Kind, asked_for: &[String]) -> Value {
+        let always = [kind.made(), "hs_object_id", kind.last_change()];
+        let names: Vec<&str> = match asked_for {
+            [] => always.into_iter().chain(kind.shown_by_default().iter().copied()).collect(),
+            asked_for => always.into_iter().chain(asked_for.iter().map(String::as_str)).collect(),
+        };
+        self.show_only(kind, names.into_iter())
+    }
+
+    fn show_only<'a>(&self, kind: Kind, names: impl Iterator<Item = &'a str>) -> Value {
         let properties: Map<String, Value> =
             names.map(|name| (name.to_owned(), json!(self.properties.get(name)))).collect();
         json!({
             "id": self.id.to_string(),
             "properties": properties,
-            "createdAt": self.properties.get("createdate"),
-            "updatedAt": self.properties.get("lastmodifieddate"),
+            "createdAt": self.properties.get(kind.made()),
+            "updatedAt": self.properties.get(kind.last_change()),
             "archived": false,
         })
     }
@@ -159,200 +331,119 @@ fn token(state: &mut State, call: &Call, now: Timestamp) -> Answer {
                 "token_use": "access_token",
                 "access_token": pair.access_token,
                 "refresh_token": pair.refresh_token,
-                "expires_in": ACCESS_TOKEN_LIFE.as_secs(),
+                "expires_in": access_token_life(Provider::Hubspot).as_secs(),
                 "hub_id": pair.accounts.first().and_then(|portal| portal.parse::<u64>().ok()),
-                "scopes": ["oauth", "crm.objects.contacts.read", "crm.objects.contacts.write"],
+                "scopes": SCOPES,
             }),
         ),
     }
 }
 
-fn contacts(state: &mut State, call: &Call, now: Timestamp) -> Answer {
+fn objects(state: &mut State, call: &Call, kind: Kind, rest: &[&str], now: Timestamp) -> Answer {
     let revoked_below = state.faults.revoked_below(Provider::Hubspot);
     let grant = match state.oauth.check(Provider::Hubspot, call.authorization("Bearer"), revoked_below, now) {
         Ok(grant) => grant,
         Err(refusal) => return unauthorized(refusal, now),
     };
-    let portal = grant.connections[0].account.clone();
-    let segments = call.segments();
-    let route = (call.method.as_str(), &segments[4..]);
-    let admitted = match route {
-        (_, ["search"]) => state.limits.admit_hubspot_search(&state.config.hubspot_limits, &portal, now),
-        _ => state.limits.admit_hubspot(&state.config.hubspot_limits, &portal, now),
+    let account = grant.connections[0].account.clone();
+    let admitted = match rest {
+        ["search"] => state.limits.admit_hubspot_search(&state.config.hubspot_limits, &account, now),
+        _ => state.limits.admit_hubspot(&state.config.hubspot_limits, &account, now),
     };
     let mut answer = match &admitted {
         Err(refused) => too_many(refused.policy, refused.message),
-        Ok(_) => match route {
-            ("POST", ["search"]) => search(state.hubspot.portals.entry(portal).or_default(), call),
-            ("GET", [id]) => read(state.hubspot.portals.entry(portal).or_default(), call, id),
-            ("PATCH", [id]) => update(state, call, &portal, id, now),
-            _ => not_found_path(),
-        },
+        Ok(_) => route(state, call, &account, kind, rest, now),
     };
     let headers: RateHeaders = admitted.unwrap_or_else(|HubspotRefusal { headers, .. }| headers);
     answer.headers.extend(headers);
     answer
 }
 
-fn read(contacts: &mut BTreeMap<u64, Contact>, call: &Call, id: &str) -> Answer {
-    match find(contacts, call, id) {
-        Ok(contact) => Answer::json(200, &contact.show(shown(&asked_for(call)).into_iter())),
-        Err(refusal) => refusal,
-    }
-}
-
-fn update(state: &mut State, call: &Call, portal: &str, id: &str, now: Timestamp) -> Answer {
-    #[derive(Deserialize)]
-    struct Update {
-        properties: BTreeMap<String, Box<RawValue>>,
-    }
-    if !call.has_content_type("application/json") {
-        return refusal(415, "VALIDATION_ERROR", "the body must be application/json");
-    }
-    let update = match serde_json::from_slice::<Update>(&call.body) {
-        Ok(update) => update.properties,
-        Err(error) => return refusal(400, "VALIDATION_ERROR", &format!("Invalid input JSON: {error}")),
+fn route(state: &mut State, call: &Call, account: &str, kind: Kind, rest: &[&str], now: Timestamp) -> Answer {
+    let portal = state.hubspot.portal(account);
+    let answer = match (kind, call.method.as_str(), rest) {
+        (Kind::Contact, "POST", ["search"]) => return contacts::search(portal, call),
+        (Kind::Contact, "GET", [id]) => return contacts::read(portal, call, id),
+        (Kind::Deal | Kind::Note, "GET", [id]) => return read(portal, call, kind, id),
+        (_, "GET", [id, "associations", to]) => return associations(portal, call, kind, id, to),
+        (Kind::Contact, "PATCH", [id]) => contacts::update(portal, call, id, now),
+        (Kind::Note, "POST", []) => notes::create(portal, call, now),
+        _ => return not_found_path(),
     };
-    if update.is_empty() {
-        let message = "No properties found to update, please provide at least one.";
-        return refusal(400, "VALIDATION_ERROR", message);
+    if answer.is_success() {
+        state.ledger.note_effect(call, account, now);
     }
-    let contact = match find(state.hubspot.portals.entry(portal.to_owned()).or_default(), call, id) {
-        Ok(contact) => contact,
-        Err(refusal) => return refusal,
-    };
-    let mut accepted = Vec::new();
-    let mut problems = Vec::new();
-    for (name, value) in update {
-        match contact_properties::accept(&name, &plain_text(&value).unwrap_or_default()) {
-            Ok(value) => accepted.push((name, value)),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if !problems.is_empty() {
-        return invalid_properties(&problems);
-    }
-    let named: Vec<String> = accepted.iter().map(|(name, _)| name.clone()).collect();
-    for (name, value) in accepted {
-        let present = contact.properties.get(&name).map(String::as_str);
-        if contact_properties::moves_back(&name, present, &value) {
-            continue;
-        }
-        if value.is_empty() {
-            contact.properties.remove(&name);
-        } else {
-            contact.properties.insert(name, value);
-        }
-    }
-    contact.properties.insert("lastmodifieddate".to_owned(), milliseconds(now));
-    let answer = Answer::json(200, &contact.show(shown(&named).into_iter()));
-    state.ledger.note_effect(call, portal, now);
     answer
 }
 
-fn search(contacts: &mut BTreeMap<u64, Contact>, call: &Call) -> Answer {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Search {
-        #[serde(default)]
-        filter_groups: Vec<Group>,
-        #[serde(default)]
-        properties: Vec<String>,
-        limit: Option<usize>,
-        after: Option<String>,
+/// A record by its id, with the records that belong to it where they are asked for.
+fn read(portal: &mut Portal, call: &Call, kind: Kind, id: &str) -> Answer {
+    let found = id.parse().ok().and_then(|id| portal.records(kind).get(&id));
+    let Some(record) = found else { return no_such_record(id) };
+    let id = record.id;
+    let mut shown = record.show(kind, &asked_for(call, "properties"));
+    let mut associations = Map::new();
+    for name in asked_for(call, "associations") {
+        let Some(to) = Kind::named(&name).filter(|to| kind.association_type(*to).is_some()) else {
+            let message = format!("the simulator knows no association from {} to {name}", kind.plural());
+            return refusal(400, "VALIDATION_ERROR", &message);
+        };
+        let association = format!("{}_to_{}", kind.singular(), to.singular());
+        let ids = portal.associated((kind, id), to);
+        let results: Vec<Value> =
+            ids.iter().map(|id| json!({ "id": id.to_string(), "type": association })).collect();
+        // HubSpot leaves out what there is none of.
+        if !results.is_empty() {
+            associations.insert(to.plural().to_owned(), json!({ "results": results }));
+        }
     }
-    #[derive(Deserialize)]
-    struct Group {
-        filters: Vec<Filter>,
+    if !associations.is_empty() {
+        shown["associations"] = Value::Object(associations);
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Filter {
-        property_name: String,
-        operator: String,
-        value: Option<String>,
-    }
-    let search: Search = match serde_json::from_slice(&call.body) {
-        Ok(search) => search,
-        Err(error) => return refusal(400, "VALIDATION_ERROR", &format!("Invalid input JSON: {error}")),
-    };
-    let groups = &search.filter_groups;
-    if let Some(filter) =
-        groups.iter().flat_map(|group| &group.filters).find(|filter| filter.operator != "EQ")
-    {
-        let message = format!("the simulator searches by EQ only, not by {}", filter.operator);
+    Answer::json(200, &shown)
+}
+
+/// The ids of the records of another kind that belong to one.
+fn associations(portal: &mut Portal, call: &Call, kind: Kind, id: &str, to: &str) -> Answer {
+    let found = id.parse().ok().and_then(|id| portal.records(kind).get(&id)).map(|record| record.id);
+    let Some(id) = found else { return no_such_record(id) };
+    let Some((to, type_id)) = Kind::named(to).and_then(|to| Some((to, kind.association_type(to)?))) else {
+        let message = format!("the simulator knows no association from {} to {to}", kind.plural());
         return refusal(400, "VALIDATION_ERROR", &message);
-    }
-    let limit = search.limit.unwrap_or(10);
-    let Some(after) = search.after.as_deref().map_or(Some(0), |after| after.parse::<usize>().ok()) else {
-        return refusal(400, "VALIDATION_ERROR", "after must be a cursor from an earlier answer");
     };
-    if limit > LARGEST_SEARCH_PAGE || after.saturating_add(limit) > LARGEST_SEARCH {
-        return refusal(400, "VALIDATION_ERROR", "a search gives 200 results a page and 10000 in all");
-    }
-    let fits = |contact: &Contact, filter: &Filter| {
-        let given = filter.value.as_deref().unwrap_or_default();
-        contact.properties.get(&filter.property_name).is_some_and(|value| value.eq_ignore_ascii_case(given))
+    let number = |name, default: usize| call.query(name).map_or(Some(default), |text| text.parse().ok());
+    let (Some(limit @ 1..=500), Some(after)) = (number("limit", 500), number("after", 0)) else {
+        return refusal(400, "VALIDATION_ERROR", "limit is 1 to 500, after a cursor from an earlier answer");
     };
-    let matching: Vec<&Contact> = contacts
-        .values()
-        .filter(|contact| {
-            groups.is_empty() || groups.iter().any(|group| group.filters.iter().all(|f| fits(contact, f)))
-        })
+    let ids = portal.associated((kind, id), to);
+    let types = json!([{ "category": "HUBSPOT_DEFINED", "typeId": type_id, "label": null }]);
+    let results: Vec<Value> = ids
+        .iter()
+        .skip(after)
+        .take(limit)
+        .map(|id| json!({ "toObjectId": id.to_string(), "associationTypes": types }))
         .collect();
-    let names = shown(&search.properties);
-    let results: Vec<Value> =
-        matching.iter().skip(after).take(limit).map(|contact| contact.show(names.iter().copied())).collect();
-    let mut body = json!({"total": matching.len(), "results": results});
-    if after + limit < matching.len() {
-        body["paging"] = json!({"next": {"after": (after + limit).to_string()}});
+    let mut body = json!({ "results": results });
+    if after.saturating_add(limit) < ids.len() {
+        body["paging"] = json!({ "next": { "after": (after + limit).to_string() } });
     }
     Answer::json(200, &body)
 }
 
-fn find<'a>(
-    contacts: &'a mut BTreeMap<u64, Contact>,
-    call: &Call,
-    id: &str,
-) -> Result<&'a mut Contact, Answer> {
-    let found = match call.query("idProperty") {
-        None | Some("hs_object_id") => id.parse().ok().and_then(|id| contacts.get_mut(&id)),
-        Some("email") => find_by_email(contacts, id),
-        Some(other) => {
-            let message = format!("{other} is not a property with unique values");
-            return Err(refusal(400, "VALIDATION_ERROR", &message));
-        }
-    };
-    found.ok_or_else(|| {
-        let context = Map::from_iter([("context".to_owned(), json!({"id": [id]}))]);
-        let message = "Object not found.  objectId are usually numeric.";
-        refusal_with(404, "OBJECT_NOT_FOUND", message, context)
-    })
+fn no_such_record(id: &str) -> Answer {
+    let context = Map::from_iter([("context".to_owned(), json!({ "id": [id] }))]);
+    let message = "Object not found.  objectId are usually numeric.";
+    refusal_with(404, "OBJECT_NOT_FOUND", message, context)
 }
 
-fn find_by_email<'a>(contacts: &'a mut BTreeMap<u64, Contact>, email: &str) -> Option<&'a mut Contact> {
-    contacts
-        .values_mut()
-        .find(|contact| contact.properties.get("email").is_some_and(|own| own.eq_ignore_ascii_case(email)))
-}
-
-/// The property names of a read, given as one list or by repeating the parameter.
-fn asked_for(call: &Call) -> Vec<String> {
-    call.query_values("properties")
+/// The names in a list, given as one list or by repeating the parameter.
+fn asked_for(call: &Call, parameter: &str) -> Vec<String> {
+    call.query_values(parameter)
         .flat_map(|list| list.split(','))
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-fn shown(asked_for: &[String]) -> Vec<&str> {
-    let asked_for: Vec<&str> = if asked_for.is_empty() {
-        SHOWN_BY_DEFAULT.to_vec()
-    } else {
-        asked_for.iter().map(String::as_str).collect()
-    };
-    ALWAYS_SHOWN.iter().copied().chain(asked_for).collect()
 }
 
 /// A property's text: HubSpot stores text only, and a number keeps the digits that it came with.

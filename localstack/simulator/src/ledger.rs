@@ -47,14 +47,16 @@ impl Ledger {
         });
     }
 
-    /// Notes a write in `account`; the body stays as sent, so that no digit of an amount changes.
+    /// Notes a write in `account`; the body stays as sent, so that no digit of an amount changes. A call without a
+    /// body has null.
     pub fn note_effect(&mut self, call: &Call, account: &str, now: Timestamp) {
+        let body: &[u8] = if call.body.is_empty() { b"null" } else { &call.body };
         self.effects.push(Effect {
             provider: call.provider,
             account: account.to_owned(),
             method: call.method.to_string(),
             path: call.path_and_query.clone(),
-            body: serde_json::from_slice(&call.body).expect("only a body that parsed is ever committed"),
+            body: serde_json::from_slice(body).expect("only a body that parsed is ever committed"),
             idempotency_key: call.header("idempotency-key").map(str::to_owned),
             at: milliseconds(now),
         });

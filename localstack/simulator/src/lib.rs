@@ -1,6 +1,6 @@
-//! Xero and HubSpot on loopback, for tests and for the local stack.
+//! Xero, HubSpot, Shopify, Asana and the trading API on loopback, for tests and for the local stack.
 //!
-//! One HTTP server plays both providers for the calls that Zixly makes, and refuses what the real ones
+//! One HTTP server plays all of them for the calls that Zixly makes, and refuses what the real ones
 //! refuse: dead tokens, foreign organisations, unknown properties, too many requests.
 //! Everything lives in memory and ends with the process. The routes under `/_sim` stand in for what a person
 //! does in the provider's own pages (create a record, give consent) and for what goes wrong on the way.
@@ -10,28 +10,35 @@
 //! | `{url}/xero/api.xro/2.0` | Xero's accounting API |
 //! | `{url}/xero/connect/token`, `{url}/xero/connections` | Xero's identity service |
 //! | `{url}/hubspot` | HubSpot's OAuth and CRM APIs |
+//! | `{url}/shopify/{shop}` | what a shop serves under its own domain: OAuth and the GraphQL Admin API |
+//! | `{url}/asana/api/1.0`, `{url}/asana/-/oauth_token` | Asana |
+//! | `{url}/trading` | the trading API |
 //! | `{url}/_sim` | seed, grant, effects, calls, faults, clock, reset, health |
 //!
-//! **Invariant:** knows nothing of Zixly, and opens no connection of its own.
+//! **Invariant:** knows nothing of Zixly, and opens a connection only where a provider would call the app, and only
+//! to this machine.
 
+mod asana;
 mod call;
-mod contact_properties;
 mod control;
+mod errand;
 mod faults;
 mod hubspot;
 mod ledger;
 mod limits;
 mod oauth;
+mod shopify;
 mod state;
+mod trading;
 mod xero;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, routing::any};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
-pub use crate::limits::{HubspotLimits, XeroLimits};
+pub use crate::limits::{AsanaLimits, HubspotLimits, ShopifyLimits, XeroLimits};
 use crate::state::Shared;
 
 /// What the simulated providers know about the app and the demo accounts, and how much they allow.
@@ -44,10 +51,26 @@ pub struct SimulatorConfig {
     pub demo_xero_organisation: Uuid,
     /// The portal that a seeded HubSpot record belongs to when none is named.
     pub demo_hubspot_portal: u64,
+    /// The app as registered at Shopify; `shopify-app` with the secret `shopify-secret` unless set.
+    pub shopify_client: ClientCredentials,
+    /// The app as registered at Asana; `asana-app` with the secret `asana-secret` unless set.
+    pub asana_client: ClientCredentials,
+    /// The key that the trading API takes; `trading-key` unless set.
+    pub trading_api_key: String,
+    /// The shop that a seeded order belongs to when none is named; `demo-shop.myshopify.com` unless set.
+    pub demo_shop: String,
+    /// The workspace that a seeded Asana record belongs to when none is named; 1200000000000100 unless set.
+    pub demo_asana_workspace: u64,
     /// Xero's request limits; its real ones by default.
     pub xero_limits: XeroLimits,
     /// HubSpot's request limits; its real ones for OAuth apps by default.
     pub hubspot_limits: HubspotLimits,
+    /// Shopify's limits; those of its standard plan by default.
+    pub shopify_limits: ShopifyLimits,
+    /// Asana's limits; those of a free workspace by default.
+    pub asana_limits: AsanaLimits,
+    /// How long a sweep takes by the simulator's clock, 2 s by default.
+    pub trading_sweep_takes: Duration,
     /// Whether HubSpot hands out a new refresh token at each refresh. It does not today, but may.
     pub hubspot_rotates_refresh_tokens: bool,
 }
@@ -61,20 +84,30 @@ pub struct ClientCredentials {
 }
 
 impl SimulatorConfig {
-    /// A configuration with the providers' real limits.
+    /// A configuration with the providers' real limits, and with the app's names at Shopify, Asana and the trading
+    /// API that their fields tell.
     pub fn new(
         xero_client: ClientCredentials,
         hubspot_client: ClientCredentials,
         demo_xero_organisation: Uuid,
         demo_hubspot_portal: u64,
     ) -> Self {
+        let app = |id: &str, secret: &str| ClientCredentials { id: id.to_owned(), secret: secret.to_owned() };
         Self {
             xero_client,
             hubspot_client,
+            shopify_client: app("shopify-app", "shopify-secret"),
+            asana_client: app("asana-app", "asana-secret"),
+            trading_api_key: "trading-key".to_owned(),
+            demo_shop: "demo-shop.myshopify.com".to_owned(),
+            demo_asana_workspace: 1_200_000_000_000_100,
             demo_xero_organisation,
             demo_hubspot_portal,
             xero_limits: XeroLimits::default(),
             hubspot_limits: HubspotLimits::default(),
+            shopify_limits: ShopifyLimits::default(),
+            asana_limits: AsanaLimits::default(),
+            trading_sweep_takes: Duration::from_secs(2),
             hubspot_rotates_refresh_tokens: false,
         }
     }

@@ -45,19 +45,69 @@ impl Default for HubspotLimits {
     }
 }
 
+/// Shopify's limits, per shop: what its standard plan gives.
+#[derive(Debug, Clone, Copy)]
+pub struct ShopifyLimits {
+    /// Points in a full bucket.
+    pub points: u32,
+    /// Points that come back each second.
+    pub restored_per_second: u32,
+    /// Points that one query may cost.
+    pub points_per_query: u32,
+}
+
+impl Default for ShopifyLimits {
+    fn default() -> Self {
+        Self { points: 2000, restored_per_second: 100, points_per_query: 1000 }
+    }
+}
+
+/// Asana's limits, per consent: what a free workspace gives.
+#[derive(Debug, Clone, Copy)]
+pub struct AsanaLimits {
+    /// Requests in any minute, refused ones counted.
+    pub per_minute: u32,
+    /// GET requests running at once.
+    pub concurrent_reads: u32,
+    /// Other requests running at once.
+    pub concurrent_writes: u32,
+}
+
+impl Default for AsanaLimits {
+    fn default() -> Self {
+        Self { per_minute: 150, concurrent_reads: 50, concurrent_writes: 15 }
+    }
+}
+
 /// What every account has used of its limits.
 #[derive(Default)]
 pub struct Limits {
     xero: HashMap<String, OrganisationUse>,
     xero_app: FixedWindow,
     hubspot: HashMap<String, PortalUse>,
+    shopify: HashMap<String, Bucket>,
+    asana: HashMap<String, VecDeque<Timestamp>>,
+    running: HashMap<Place, u32>,
+}
+
+/// Where calls that are not answered yet are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    Xero(String),
+    AsanaRead(String),
+    AsanaWrite(String),
 }
 
 #[derive(Default)]
 struct OrganisationUse {
     minute: FixedWindow,
     day: FixedWindow,
-    running: u32,
+}
+
+/// The points that a shop had left at a time.
+struct Bucket {
+    points: f64,
+    at: Timestamp,
 }
 
 #[derive(Default)]
@@ -89,7 +139,8 @@ impl Limits {
         used.minute.roll(MINUTE, now);
         used.day.roll(DAY, now);
         self.xero_app.roll(MINUTE, now);
-        let problem = if used.running >= limits.concurrent {
+        let running = self.running.entry(Place::Xero(account.to_owned())).or_default();
+        let problem = if *running >= limits.concurrent {
             Some(("concurrent", None))
         } else if used.day.count >= limits.per_day {
             Some(("day", Some(used.day.seconds_left(DAY, now))))
@@ -98,7 +149,7 @@ impl Limits {
         } else if self.xero_app.count >= limits.app_per_minute {
             Some(("appminute", Some(self.xero_app.seconds_left(MINUTE, now))))
         } else {
-            used.running += 1;
+            *running += 1;
             used.minute.count += 1;
             used.day.count += 1;
             self.xero_app.count += 1;
@@ -123,11 +174,59 @@ impl Limits {
     }
 
     /// Gives the place of an answered call back.
-    pub fn release_xero(&mut self, account: &str) {
-        if let Some(used) = self.xero.get_mut(account) {
+    pub fn release(&mut self, place: &Place) {
+        if let Some(running) = self.running.get_mut(place) {
             // A reset between call and answer has set the count to nought already.
-            used.running = used.running.saturating_sub(1);
+            *running = running.saturating_sub(1);
         }
+    }
+
+    /// The points that a shop has left.
+    pub fn shopify_points(&mut self, limits: &ShopifyLimits, shop: &str, now: Timestamp) -> f64 {
+        let full = f64::from(limits.points);
+        let bucket = self.shopify.entry(shop.to_owned()).or_insert(Bucket { points: full, at: now });
+        let restored = now.duration_since(bucket.at).as_secs_f64() * f64::from(limits.restored_per_second);
+        *bucket = Bucket { points: (bucket.points + restored).min(full), at: now };
+        bucket.points
+    }
+
+    /// Takes what a query cost out of a shop's bucket, as it was last looked at.
+    pub fn charge_shopify(&mut self, shop: &str, points: u32) {
+        if let Some(bucket) = self.shopify.get_mut(shop) {
+            bucket.points -= f64::from(points);
+        }
+    }
+
+    /// Admits a call and occupies one of the consent's places, or says after how many seconds to come again.
+    /// Refused calls count as well, so that whoever hammers stays out.
+    pub fn admit_asana(
+        &mut self,
+        limits: &AsanaLimits,
+        account: &str,
+        is_read: bool,
+        now: Timestamp,
+    ) -> Result<Place, i64> {
+        let requests = self.asana.entry(account.to_owned()).or_default();
+        while requests.front().is_some_and(|first| now.duration_since(*first) >= MINUTE) {
+            requests.pop_front();
+        }
+        requests.push_back(now);
+        let most = limits.per_minute as usize;
+        if requests.len() > most {
+            // This one has to leave the window before one more call fits.
+            let in_the_way = requests[requests.len() - most.max(1)];
+            return Err(whole_seconds(MINUTE - now.duration_since(in_the_way)));
+        }
+        let (place, most) = match is_read {
+            true => (Place::AsanaRead(account.to_owned()), limits.concurrent_reads),
+            false => (Place::AsanaWrite(account.to_owned()), limits.concurrent_writes),
+        };
+        let running = self.running.entry(place.clone()).or_default();
+        if *running >= most {
+            return Err(1);
+        }
+        *running += 1;
+        Ok(place)
     }
 
     /// Admits a request to a portal, searches aside. HubSpot's window rolls.
@@ -193,8 +292,12 @@ impl FixedWindow {
     /// Whole seconds until the window ends, at least one.
     fn seconds_left(&self, length: SignedDuration, now: Timestamp) -> i64 {
         let passed = self.began.map_or(SignedDuration::ZERO, |began| now.duration_since(began));
-        ((length - passed).as_millis() as f64 / 1000.0).ceil().max(1.0) as i64
+        whole_seconds(length - passed)
     }
+}
+
+fn whole_seconds(left: SignedDuration) -> i64 {
+    (left.as_millis() as f64 / 1000.0).ceil().max(1.0) as i64
 }
 
 fn admit_rolling(seen: &mut VecDeque<Timestamp>, most: u32, within: SignedDuration, now: Timestamp) -> bool {

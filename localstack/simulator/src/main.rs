@@ -3,17 +3,20 @@
 use std::{
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use uuid::Uuid;
-use zixly_simulator::{ClientCredentials, HubspotLimits, Simulator, SimulatorConfig, XeroLimits};
+use zixly_simulator::{
+    AsanaLimits, ClientCredentials, HubspotLimits, ShopifyLimits, Simulator, SimulatorConfig, XeroLimits,
+};
 
-/// Plays Xero and HubSpot on this machine.
+/// Plays Xero, HubSpot, Shopify, Asana and the trading API on this machine.
 ///
-/// The client secrets come from XERO_CLIENT_SECRET and HUBSPOT_CLIENT_SECRET only: arguments can be read by
-/// everybody on the machine.
+/// The secrets come from XERO_CLIENT_SECRET, HUBSPOT_CLIENT_SECRET, SHOPIFY_CLIENT_SECRET, ASANA_CLIENT_SECRET and
+/// TRADING_API_KEY only: arguments can be read by everybody on the machine.
 #[derive(Parser)]
 struct Arguments {
     /// Port on 127.0.0.1; 0 picks a free one.
@@ -25,12 +28,24 @@ struct Arguments {
     /// Client id of the HubSpot app.
     #[arg(long, env = "HUBSPOT_CLIENT_ID")]
     hubspot_client_id: String,
+    /// Client id of the Shopify app.
+    #[arg(long, env = "SHOPIFY_CLIENT_ID")]
+    shopify_client_id: String,
+    /// Client id of the Asana app.
+    #[arg(long, env = "ASANA_CLIENT_ID")]
+    asana_client_id: String,
     /// Organisation of seeded Xero records that name none.
     #[arg(long, env = "XERO_TENANT_ID")]
     demo_xero_organisation: Uuid,
     /// Portal of seeded HubSpot records that name none.
     #[arg(long, env = "HUBSPOT_PORTAL_ID")]
     demo_hubspot_portal: u64,
+    /// Shop of seeded orders that name none.
+    #[arg(long, env = "SHOPIFY_SHOP")]
+    demo_shop: String,
+    /// Workspace of seeded Asana records that name none.
+    #[arg(long, env = "ASANA_WORKSPACE_GID")]
+    demo_asana_workspace: u64,
     /// Xero requests in a minute, per organisation.
     #[arg(long, default_value_t = XeroLimits::default().per_minute)]
     xero_per_minute: u32,
@@ -49,6 +64,18 @@ struct Arguments {
     /// HubSpot searches in a second, per portal.
     #[arg(long, default_value_t = HubspotLimits::default().searches_per_second)]
     hubspot_searches_per_second: u32,
+    /// Points in a shop's full bucket.
+    #[arg(long, default_value_t = ShopifyLimits::default().points)]
+    shopify_points: u32,
+    /// Points that come back to a shop's bucket each second.
+    #[arg(long, default_value_t = ShopifyLimits::default().restored_per_second)]
+    shopify_restored_per_second: u32,
+    /// Asana requests in a minute, per consent.
+    #[arg(long, default_value_t = AsanaLimits::default().per_minute)]
+    asana_per_minute: u32,
+    /// Milliseconds that a sweep of the trading API takes.
+    #[arg(long, default_value_t = 2000)]
+    trading_sweep_takes_ms: u64,
     /// Let HubSpot hand out a new refresh token at each refresh.
     #[arg(long)]
     hubspot_rotates_refresh_tokens: bool,
@@ -68,13 +95,24 @@ async fn main() -> anyhow::Result<()> {
 
 impl Arguments {
     fn into_config(self) -> anyhow::Result<SimulatorConfig> {
-        let [xero_secret, hubspot_secret] = secrets(["XERO_CLIENT_SECRET", "HUBSPOT_CLIENT_SECRET"])?;
+        let [xero_secret, hubspot_secret, shopify_secret, asana_secret, trading_api_key] = secrets([
+            "XERO_CLIENT_SECRET",
+            "HUBSPOT_CLIENT_SECRET",
+            "SHOPIFY_CLIENT_SECRET",
+            "ASANA_CLIENT_SECRET",
+            "TRADING_API_KEY",
+        ])?;
         let mut config = SimulatorConfig::new(
             ClientCredentials { id: self.xero_client_id, secret: xero_secret },
             ClientCredentials { id: self.hubspot_client_id, secret: hubspot_secret },
             self.demo_xero_organisation,
             self.demo_hubspot_portal,
         );
+        config.shopify_client = ClientCredentials { id: self.shopify_client_id, secret: shopify_secret };
+        config.asana_client = ClientCredentials { id: self.asana_client_id, secret: asana_secret };
+        config.trading_api_key = trading_api_key;
+        config.demo_shop = self.demo_shop;
+        config.demo_asana_workspace = self.demo_asana_workspace;
         config.xero_limits = XeroLimits {
             per_minute: self.xero_per_minute,
             per_day: self.xero_per_day,
@@ -85,6 +123,10 @@ impl Arguments {
             per_ten_seconds: self.hubspot_per_ten_seconds,
             searches_per_second: self.hubspot_searches_per_second,
         };
+        config.shopify_limits.points = self.shopify_points;
+        config.shopify_limits.restored_per_second = self.shopify_restored_per_second;
+        config.asana_limits.per_minute = self.asana_per_minute;
+        config.trading_sweep_takes = Duration::from_millis(self.trading_sweep_takes_ms);
         config.hubspot_rotates_refresh_tokens = self.hubspot_rotates_refresh_tokens;
         Ok(config)
     }
@@ -96,7 +138,7 @@ fn secrets<const N: usize>(names: [&str; N]) -> anyhow::Result<[String; N]> {
     let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let missing: Vec<&str> = names.into_iter().filter(|name| read(name).is_none()).collect();
     if !missing.is_empty() {
-        bail!("set {} in the environment", missing.join(" and "));
+        bail!("set {} in the environment", missing.join(", "));
     }
     Ok(names.map(|name| read(name).unwrap_or_default()))
 }

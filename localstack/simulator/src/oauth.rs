@@ -7,12 +7,22 @@ use uuid::Uuid;
 
 use crate::call::Provider;
 
-/// How long an access token lives, at both providers.
-pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(30);
 /// How long Xero's previous refresh token goes on working after a rotation.
-const ROTATION_GRACE: SignedDuration = SignedDuration::from_mins(30);
+const XERO_ROTATION_GRACE: SignedDuration = SignedDuration::from_mins(30);
 /// How long a refresh token of Xero lives unused.
 const XERO_REFRESH_TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// How long a refresh token of Shopify lives.
+pub const SHOPIFY_REFRESH_TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long Shopify's previous refresh token can be retried at the most.
+const SHOPIFY_RETRY_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long an access token lives.
+pub const fn access_token_life(provider: Provider) -> SignedDuration {
+    match provider {
+        Provider::Xero | Provider::Hubspot => SignedDuration::from_mins(30),
+        Provider::Shopify | Provider::Asana | Provider::Trading => SignedDuration::from_mins(60),
+    }
+}
 
 /// All consents ever given, with their tokens.
 #[derive(Default)]
@@ -53,6 +63,8 @@ pub enum Rotation {
     Replace,
     /// It is replaced and ends after the grace.
     Retire,
+    /// It is replaced, gives the same replacement again when retried, and ends once the replacement is used.
+    UntilUsed,
 }
 
 /// Why an access token opens nothing.
@@ -65,12 +77,18 @@ pub enum TokenRefusal {
 struct AccessToken {
     grant: usize,
     expires_at: Timestamp,
+    /// The refresh token that was handed out with it.
+    beside: String,
 }
 
 struct RefreshToken {
     grant: usize,
     issued_at: Timestamp,
     replaced_at: Option<Timestamp>,
+    replaced_by: Option<String>,
+    /// The one that this replaced, as long as that can still be retried.
+    previous: Option<String>,
+    has_ended: bool,
 }
 
 impl Oauth {
@@ -80,7 +98,7 @@ impl Oauth {
             accounts.into_iter().map(|account| Connection { id: Uuid::new_v4(), account }).collect();
         self.grants.push(Grant { provider, connections, auth_event_id: Uuid::new_v4(), granted_at: now });
         let grant = self.grants.len() - 1;
-        let refresh_token = self.issue_refresh_token(grant, now);
+        let refresh_token = self.issue_refresh_token(grant, None, now);
         self.issue_pair(grant, refresh_token, now)
     }
 
@@ -108,6 +126,14 @@ impl Oauth {
         Ok(grant)
     }
 
+    /// Takes note that a good access token was used: what its refresh token replaced has ended.
+    pub fn note_use(&mut self, access_token: &str) {
+        if let Some(token) = self.access_tokens.get(access_token) {
+            let beside = token.beside.clone();
+            self.end_previous(&beside);
+        }
+    }
+
     /// Trades a refresh token for a new pair; nothing when the token is no longer good.
     pub fn refresh(
         &mut self,
@@ -119,19 +145,26 @@ impl Oauth {
     ) -> Option<TokenPair> {
         let known = self.refresh_tokens.get_mut(token)?;
         let grant = known.grant;
-        let in_grace = known.replaced_at.is_none_or(|at| now.duration_since(at) < ROTATION_GRACE);
-        let alive =
-            provider != Provider::Xero || now.duration_since(known.issued_at) < XERO_REFRESH_TOKEN_LIFE;
-        if self.grants[grant].provider != provider || grant < revoked_below || !in_grace || !alive {
+        if self.grants[grant].provider != provider || grant < revoked_below || !known.is_alive(provider, now)
+        {
             return None;
         }
-        let refresh_token = match rotation {
-            Rotation::Keep => token.to_owned(),
-            Rotation::Replace => self.issue_refresh_token(grant, now),
-            Rotation::Retire => {
-                // The grace counts from the first use: using it again does not buy more time.
-                known.replaced_at.get_or_insert(now);
-                self.issue_refresh_token(grant, now)
+        if !matches!(rotation, Rotation::Keep | Rotation::Replace) {
+            // The grace counts from the first use: using it again does not buy more time.
+            known.replaced_at.get_or_insert(now);
+        }
+        let replacement = known.replaced_by.clone();
+        let refresh_token = match (rotation, replacement) {
+            (Rotation::Keep, _) => token.to_owned(),
+            (Rotation::Replace | Rotation::Retire, _) => self.issue_refresh_token(grant, None, now),
+            (Rotation::UntilUsed, Some(replacement)) => replacement,
+            (Rotation::UntilUsed, None) => {
+                self.end_previous(token);
+                let replacement = self.issue_refresh_token(grant, Some(token.to_owned()), now);
+                if let Some(known) = self.refresh_tokens.get_mut(token) {
+                    known.replaced_by = Some(replacement.clone());
+                }
+                replacement
             }
         };
         Some(self.issue_pair(grant, refresh_token, now))
@@ -147,19 +180,60 @@ impl Oauth {
     }
 
     fn issue_pair(&mut self, grant: usize, refresh_token: String, now: Timestamp) -> TokenPair {
-        let access_token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        self.access_tokens
-            .insert(access_token.clone(), AccessToken { grant, expires_at: now + ACCESS_TOKEN_LIFE });
+        let random = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let provider = self.grants[grant].provider;
+        let access_token = match provider {
+            Provider::Shopify => format!("shpat_{random}"),
+            _ => random,
+        };
+        let token = AccessToken {
+            grant,
+            expires_at: now + access_token_life(provider),
+            beside: refresh_token.clone(),
+        };
+        self.access_tokens.insert(access_token.clone(), token);
         let accounts = self.grants[grant].connections.iter().map(|c| c.account.clone()).collect();
         TokenPair { access_token, refresh_token, accounts }
     }
 
-    fn issue_refresh_token(&mut self, grant: usize, now: Timestamp) -> String {
+    fn issue_refresh_token(&mut self, grant: usize, previous: Option<String>, now: Timestamp) -> String {
+        let random = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let token = match self.grants[grant].provider {
-            Provider::Xero => format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()),
             Provider::Hubspot => format!("na1-{}", Uuid::new_v4()),
+            Provider::Shopify => format!("shprt_{random}"),
+            Provider::Asana => format!("2/{random}"),
+            Provider::Xero | Provider::Trading => random,
         };
-        self.refresh_tokens.insert(token.clone(), RefreshToken { grant, issued_at: now, replaced_at: None });
+        let issued = RefreshToken {
+            grant,
+            issued_at: now,
+            replaced_at: None,
+            replaced_by: None,
+            previous,
+            has_ended: false,
+        };
+        self.refresh_tokens.insert(token.clone(), issued);
         token
+    }
+
+    fn end_previous(&mut self, refresh_token: &str) {
+        let previous = self.refresh_tokens.get_mut(refresh_token).and_then(|token| token.previous.take());
+        if let Some(previous) = previous.and_then(|previous| self.refresh_tokens.get_mut(&previous)) {
+            previous.has_ended = true;
+        }
+    }
+}
+
+impl RefreshToken {
+    fn is_alive(&self, provider: Provider, now: Timestamp) -> bool {
+        let age = now.duration_since(self.issued_at);
+        let replaced_for = self.replaced_at.map_or(SignedDuration::ZERO, |at| now.duration_since(at));
+        match provider {
+            Provider::Xero => age < XERO_REFRESH_TOKEN_LIFE && replaced_for < XERO_ROTATION_GRACE,
+            Provider::Shopify => {
+                !self.has_ended && age < SHOPIFY_REFRESH_TOKEN_LIFE && replaced_for < SHOPIFY_RETRY_LIFE
+            }
+            Provider::Hubspot | Provider::Asana | Provider::Trading => true,
+        }
     }
 }

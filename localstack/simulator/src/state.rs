@@ -7,12 +7,16 @@ use tokio::sync::watch;
 
 use crate::{
     SimulatorConfig,
+    asana::{self, AsanaRecords, Handshake},
     call::{Answer, Call, Provider},
+    errand,
     faults::{AfterFault, BeforeFault, Faults},
     hubspot::{self, HubspotRecords},
     ledger::Ledger,
     limits::Limits,
     oauth::Oauth,
+    shopify::{self, ShopifyRecords},
+    trading::{self, TradingRecords},
     xero::{self, XeroRecords},
 };
 
@@ -21,11 +25,20 @@ pub struct Shared {
     state: Mutex<State>,
     /// Turns true when the simulator closes, so that held connections can be let go.
     pub closed: watch::Receiver<bool>,
+    /// Told whenever the clock is moved ahead, for what waits for a time.
+    pub clock_moved: watch::Sender<()>,
+    /// For what the providers ask of the app.
+    pub client: reqwest::Client,
 }
 
 impl Shared {
     pub fn new(config: SimulatorConfig, closed: watch::Receiver<bool>) -> Self {
-        Self { state: Mutex::new(State::new(config)), closed }
+        Self {
+            state: Mutex::new(State::new(config)),
+            closed,
+            clock_moved: watch::Sender::new(()),
+            client: errand::client(),
+        }
     }
 
     /// The state, also after a panic elsewhere: one broken request must not end every later test.
@@ -34,7 +47,7 @@ impl Shared {
     }
 }
 
-/// What both providers know, plus the record of what was asked of them.
+/// What all providers know, plus the record of what was asked of them.
 pub struct State {
     pub config: SimulatorConfig,
     pub oauth: Oauth,
@@ -43,6 +56,9 @@ pub struct State {
     pub ledger: Ledger,
     pub xero: XeroRecords,
     pub hubspot: HubspotRecords,
+    pub shopify: ShopifyRecords,
+    pub asana: AsanaRecords,
+    pub trading: TradingRecords,
     ahead: SignedDuration,
 }
 
@@ -70,6 +86,9 @@ impl State {
             ledger: Ledger::default(),
             xero: XeroRecords::default(),
             hubspot: HubspotRecords::default(),
+            shopify: ShopifyRecords::default(),
+            asana: AsanaRecords::default(),
+            trading: TradingRecords::default(),
             ahead: SignedDuration::ZERO,
         }
     }
@@ -91,31 +110,55 @@ impl State {
         self.ledger = Ledger::default();
         self.xero = XeroRecords::default();
         self.hubspot = HubspotRecords::default();
+        self.shopify = ShopifyRecords::default();
+        self.asana = AsanaRecords::default();
+        self.trading = TradingRecords::default();
         self.ahead = SignedDuration::ZERO;
     }
 
-    /// Performs one call, with whatever fault lies in wait for it, and notes that it came.
-    pub fn perform(&mut self, call: &Call) -> Outcome {
+    /// Works on one call, or meets the fault that lies in wait for it; the delivery when that is decided already.
+    pub fn begin(&mut self, call: &Call) -> (Answer, Option<Delivery>) {
         let now = self.now();
-        let outcome = match self.faults.take_before(call) {
-            Some(BeforeFault::Timeout) => Outcome { answer: Answer::empty(504), delivery: Delivery::Never },
-            Some(BeforeFault::Answer(answer)) => Outcome { answer, delivery: Delivery::Now },
-            Some(BeforeFault::Slow(by)) => {
-                Outcome { answer: self.handle(call, now), delivery: Delivery::Late(by) }
-            }
-            None => self.handle_with_later_faults(call, now),
+        match self.faults.take_before(call) {
+            Some(BeforeFault::Timeout) => (Answer::empty(504), Some(Delivery::Never)),
+            Some(BeforeFault::Answer(answer)) => (answer, Some(Delivery::Now)),
+            Some(BeforeFault::Slow(by)) => (self.handle(call, now), Some(Delivery::Late(by))),
+            None => (self.handle(call, now), None),
+        }
+    }
+
+    /// Goes on with a call that had to wait for the app's echo; `so_far` keeps its headers and its place.
+    pub fn end_handshake(
+        &mut self,
+        call: &Call,
+        handshake: &Handshake,
+        echo: Result<(), String>,
+        so_far: &Answer,
+    ) -> Answer {
+        let now = self.now();
+        let mut answer = asana::end_handshake(self, call, handshake, echo, now);
+        answer.headers.clone_from(&so_far.headers);
+        answer.occupies.clone_from(&so_far.occupies);
+        answer
+    }
+
+    /// Meets the fault that comes after the work, and notes that the call came.
+    pub fn conclude(&mut self, call: &Call, answer: Answer, decided: Option<Delivery>) -> Outcome {
+        let outcome = match decided {
+            Some(delivery) => Outcome { answer, delivery },
+            None => self.with_later_faults(call, answer),
         };
         let status = match outcome.delivery {
             Delivery::Never => None,
             Delivery::Now | Delivery::Late(_) => Some(outcome.answer.status),
         };
+        let now = self.now();
         self.ledger.note_call(call, status, now);
         outcome
     }
 
     /// A fault that comes after the work waits for a call that succeeds: an expired token must not use it up.
-    fn handle_with_later_faults(&mut self, call: &Call, now: Timestamp) -> Outcome {
-        let answer = self.handle(call, now);
+    fn with_later_faults(&mut self, call: &Call, answer: Answer) -> Outcome {
         let fault = if answer.is_success() { self.faults.take_after(call) } else { None };
         match fault {
             Some(AfterFault::Timeout) => Outcome { answer, delivery: Delivery::Never },
@@ -128,6 +171,9 @@ impl State {
         match call.provider {
             Provider::Xero => xero::handle(self, call, now),
             Provider::Hubspot => hubspot::handle(self, call, now),
+            Provider::Shopify => shopify::handle(self, call, now),
+            Provider::Asana => asana::handle(self, call, now),
+            Provider::Trading => trading::handle(self, call, now),
         }
     }
 }

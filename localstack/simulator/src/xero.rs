@@ -1,24 +1,32 @@
-//! Xero: the identity service and the part of the accounting API that deals with invoices.
+//! Xero: the identity service and the part of the accounting API that deals with sales.
+
+mod contacts;
+mod dates;
+mod fields;
+mod filter;
+mod invoices;
+mod payments;
 
 use std::collections::{BTreeMap, HashMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jiff::{SignedDuration, Timestamp, civil, fmt::rfc2822, tz::TimeZone};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
-    oauth::{ACCESS_TOKEN_LIFE, Rotation, TokenRefusal},
+    limits::Place,
+    oauth::{Rotation, TokenRefusal, access_token_life},
     state::State,
+    xero::{contacts::Contact, dates::parse_date, fields::Fields, invoices::Invoice, payments::Payment},
 };
 
 /// How long an idempotency key is remembered.
 const IDEMPOTENCY_MEMORY: SignedDuration = SignedDuration::from_mins(6);
 const LONGEST_IDEMPOTENCY_KEY: usize = 128;
 const LARGEST_PAGE: usize = 1000;
-const LONGEST_NOTE: usize = 2500;
 
 /// What the organisations hold.
 #[derive(Default)]
@@ -27,19 +35,12 @@ pub struct XeroRecords {
     replies: HashMap<(String, String), Reply>,
 }
 
+/// Records by id in lower case, so that pages come in a stable order.
 #[derive(Default)]
 struct Organisation {
-    /// By `InvoiceID` in lower case, so that pages come in a stable order.
     invoices: BTreeMap<String, Invoice>,
-}
-
-struct Invoice {
-    number: Option<String>,
-    status: Option<String>,
-    updated_at: Timestamp,
-    history: Vec<HistoryRecord>,
-    /// The record as it was given: an amount read as a float would lose its zeros.
-    record: Box<RawValue>,
+    contacts: BTreeMap<String, Contact>,
+    payments: Vec<Payment>,
 }
 
 /// An answer kept under an idempotency key.
@@ -47,16 +48,6 @@ struct Reply {
     request: (String, String, Vec<u8>),
     answer: Answer,
     at: Timestamp,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HistoryRecord {
-    details: String,
-    #[serde(rename = "DateUTC")]
-    date_utc: String,
-    #[serde(rename = "DateUTCString")]
-    date_utc_string: String,
 }
 
 /// Answers one call.
@@ -84,47 +75,26 @@ pub fn problem(status: u16, detail: &str) -> Answer {
 }
 
 impl XeroRecords {
-    /// Puts an invoice into an organisation, in place of one with the same id, and returns it as stored.
-    pub fn seed_invoice(
+    /// Puts a record into an organisation, in place of one with the same id, and returns it as stored.
+    pub fn seed(
         &mut self,
         organisation: &str,
-        record: Box<RawValue>,
+        kind: &str,
+        record: &str,
         now: Timestamp,
-    ) -> Result<Box<RawValue>, String> {
-        let fields: serde_json::Map<String, Value> =
-            serde_json::from_str(record.get()).map_err(|_| "an invoice must be a JSON object".to_owned())?;
-        let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        let (id, record) = match (text("InvoiceID"), fields.contains_key("InvoiceID")) {
-            (Some(""), _) | (None, true) => {
-                return Err("InvoiceID must be a text that is not empty".to_owned());
-            }
-            (Some(id), _) => (id.to_owned(), record),
-            (None, false) => {
-                let id = Uuid::new_v4().to_string();
-                let record = with_invoice_id(&id, &record, fields.is_empty());
-                (id, record)
-            }
-        };
-        let invoice = Invoice {
-            number: text("InvoiceNumber").map(str::to_owned),
-            status: text("Status").map(str::to_owned),
-            updated_at: text("UpdatedDateUTC").and_then(parse_date).unwrap_or(now),
-            history: Vec::new(),
-            record: record.clone(),
-        };
-        let invoices = &mut self.organisations.entry(organisation.to_owned()).or_default().invoices;
-        invoices.insert(id.to_lowercase(), invoice);
-        Ok(record)
+    ) -> Result<Fields, String> {
+        let fields: Fields =
+            serde_json::from_str(record).map_err(|_| format!("a Xero {kind} must be a JSON object"))?;
+        let organisation = self.organisation(organisation);
+        match kind {
+            "invoice" => invoices::seed(organisation, fields, now),
+            "contact" => contacts::seed(organisation, fields, now),
+            _ => Err(format!("xero has no kind {kind:?} here; known are invoice, contact")),
+        }
     }
 
-    /// Xero takes the number as well as the id in the path.
-    fn find(&mut self, organisation: &str, id_or_number: &str) -> Option<&mut Invoice> {
-        let invoices = &mut self.organisations.get_mut(organisation)?.invoices;
-        let id = id_or_number.to_lowercase();
-        if invoices.contains_key(&id) {
-            return invoices.get_mut(&id);
-        }
-        invoices.values_mut().find(|invoice| invoice.number.as_deref() == Some(id_or_number))
+    fn organisation(&mut self, organisation: &str) -> &mut Organisation {
+        self.organisations.entry(organisation.to_owned()).or_default()
     }
 }
 
@@ -152,9 +122,9 @@ fn token(state: &mut State, call: &Call, now: Timestamp) -> Answer {
             &json!({
                 "access_token": pair.access_token,
                 "refresh_token": pair.refresh_token,
-                "expires_in": ACCESS_TOKEN_LIFE.as_secs(),
+                "expires_in": access_token_life(Provider::Xero).as_secs(),
                 "token_type": "Bearer",
-                "scope": "offline_access accounting.invoices accounting.contacts",
+                "scope": "offline_access accounting.invoices accounting.contacts accounting.payments",
             }),
         ),
     }
@@ -206,7 +176,7 @@ fn accounting(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     };
     let mut answer = in_asked_format(call, once_per_key(state, call, &account, now));
     answer.headers.extend(rate_headers);
-    answer.occupies = Some(account);
+    answer.occupies = Some(Place::Xero(account));
     answer
 }
 
@@ -233,146 +203,101 @@ fn once_per_key(state: &mut State, call: &Call, account: &str, now: Timestamp) -
 }
 
 fn route(state: &mut State, call: &Call, account: &str, now: Timestamp) -> Answer {
-    match (call.method.as_str(), &call.segments()[2..]) {
-        ("GET", ["Invoices"]) => list_invoices(&state.xero, call, account, now),
-        ("GET", ["Invoices", id]) => read_invoice(&mut state.xero, account, id, now),
-        ("GET", ["Invoices", id, "History"]) => match state.xero.find(account, id) {
-            Some(invoice) => history_envelope(&invoice.history, now),
-            None => not_found(),
-        },
-        ("PUT" | "POST", ["Invoices", id, "History"]) => add_history(state, call, account, id, now),
-        _ => not_found(),
-    }
-}
-
-fn read_invoice(records: &mut XeroRecords, account: &str, id: &str, now: Timestamp) -> Answer {
-    match records.find(account, id) {
-        Some(invoice) => Answer::json(200, &InvoicesEnvelope::of(vec![&invoice.record], None, now)),
-        None => not_found(),
-    }
-}
-
-fn list_invoices(records: &XeroRecords, call: &Call, account: &str, now: Timestamp) -> Answer {
-    // To leave out a filter in silence would hand the caller records that it did not ask for.
-    let unknown = call.query_names().find(|name| !["Statuses", "page", "pageSize"].contains(name));
-    if let Some(name) = unknown {
-        return invalid(&format!("The simulator does not know the parameter {name}"));
-    }
-    let (Some(page), Some(page_size)) = (whole_number(call, "page", 1), whole_number(call, "pageSize", 100))
-    else {
-        return invalid("page and pageSize must be whole numbers from 1");
+    let organisation = state.xero.organisation(account);
+    let answer = match (call.method.as_str(), &call.segments()[2..]) {
+        ("GET", ["Invoices"]) => return invoices::list(organisation, call, now),
+        ("GET", ["Invoices", id]) => return invoices::read(organisation, id, now),
+        ("GET", ["Invoices", id, "History"]) => return invoices::history(organisation, id, now),
+        ("GET", ["Contacts"]) => return contacts::list(organisation, call, now),
+        ("GET", ["Contacts", id]) => return contacts::read(organisation, id, now),
+        ("GET", ["Payments"]) => return payments::list(organisation, call, now),
+        ("GET", ["Payments", id]) => return payments::read(organisation, id, now),
+        ("PUT" | "POST", ["Invoices", id, "History"]) => invoices::add_history(organisation, call, id, now),
+        // To create only; creating or updating by POST is not played.
+        ("PUT", ["Invoices"]) => invoices::create(organisation, call, now),
+        ("PUT", ["Contacts"]) => contacts::create(organisation, call, now),
+        ("PUT", ["Payments"]) => payments::create(organisation, call, now),
+        _ => return not_found(),
     };
-    if page_size > LARGEST_PAGE {
-        return invalid("pageSize must not be larger than 1000");
+    if answer.is_success() {
+        state.ledger.note_effect(call, account, now);
     }
-    let since = match call.header("if-modified-since").map(parse_date) {
-        Some(None) => return invalid("If-Modified-Since is not a date"),
-        Some(since) => since,
-        None => None,
-    };
-    let statuses: Option<Vec<&str>> = call.query("Statuses").map(|list| list.split(',').collect());
-    let matching: Vec<&Invoice> = records
-        .organisations
-        .get(account)
-        .into_iter()
-        .flat_map(|organisation| organisation.invoices.values())
-        .filter(|invoice| {
-            let status = invoice.status.as_deref().unwrap_or_default();
-            statuses.as_ref().is_none_or(|statuses| statuses.contains(&status))
-        })
-        .filter(|invoice| since.is_none_or(|since| invoice.updated_at > since))
-        .collect();
-    let pagination = Pagination {
-        page,
-        page_size,
-        page_count: matching.len().div_ceil(page_size),
-        item_count: matching.len(),
-    };
-    let skipped = (page - 1).saturating_mul(page_size);
-    let shown = matching.iter().skip(skipped).take(page_size).map(|invoice| &*invoice.record).collect();
-    Answer::json(200, &InvoicesEnvelope::of(shown, Some(pagination), now))
+    answer
 }
 
-fn add_history(state: &mut State, call: &Call, account: &str, id: &str, now: Timestamp) -> Answer {
-    #[derive(Deserialize)]
-    struct Notes {
-        #[serde(rename = "HistoryRecords")]
-        records: Vec<Note>,
+/// Reads the one record that a write brings, under its plural name.
+fn one_record<T: DeserializeOwned>(call: &Call, plural: &str) -> Result<T, Answer> {
+    let refuse = |message: &str| exception(400, 17, "PostDataInvalidException", message);
+    if !call.has_content_type("application/json") {
+        return Err(refuse("Invalid Json data"));
     }
-    #[derive(Deserialize)]
-    struct Note {
-        #[serde(rename = "Details")]
-        details: String,
+    let body: Fields = serde_json::from_slice(&call.body).map_err(|_| refuse("Invalid Json data"))?;
+    let records = body.get(plural).map_or("null", |records| records.get());
+    let mut records: Vec<T> =
+        serde_json::from_str(records).map_err(|error| refuse(&format!("Invalid Json data: {error}")))?;
+    match (records.pop(), records.is_empty()) {
+        (Some(record), true) => Ok(record),
+        _ => Err(refuse(&format!("The simulator takes exactly one record in {plural}"))),
     }
-    let notes = match serde_json::from_slice::<Notes>(&call.body) {
-        Ok(notes) if call.has_content_type("application/json") => notes.records,
-        _ => return exception(400, 17, "PostDataInvalidException", "Invalid Json data"),
-    };
-    if notes.is_empty()
-        || notes.iter().any(|note| note.details.is_empty() || note.details.len() > LONGEST_NOTE)
-    {
-        return invalid("Details is required and holds at most 2500 characters");
-    }
-    let Some(invoice) = state.xero.find(account, id) else { return not_found() };
-    let added: Vec<HistoryRecord> = notes
-        .into_iter()
-        .map(|note| HistoryRecord {
-            details: note.details,
-            date_utc: xero_date(now),
-            date_utc_string: now.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-        })
-        .collect();
-    invoice.history.extend(added.iter().cloned());
-    state.ledger.note_effect(call, account, now);
-    history_envelope(&added, now)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct InvoicesEnvelope<'a> {
-    id: Uuid,
-    status: &'static str,
-    provider_name: &'static str,
-    #[serde(rename = "DateTimeUTC")]
-    date_time_utc: String,
-    #[serde(rename = "pagination", skip_serializing_if = "Option::is_none")]
-    pagination: Option<Pagination>,
-    invoices: Vec<&'a RawValue>,
+/// The page that a list asks for, out of all that match.
+struct Page {
+    number: usize,
+    size: usize,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Pagination {
-    page: usize,
-    page_size: usize,
-    page_count: usize,
-    item_count: usize,
-}
-
-impl<'a> InvoicesEnvelope<'a> {
-    fn of(invoices: Vec<&'a RawValue>, pagination: Option<Pagination>, now: Timestamp) -> Self {
-        Self {
-            id: Uuid::new_v4(),
-            status: "OK",
-            provider_name: "Simulator",
-            date_time_utc: format!("/Date({})/", now.as_millisecond()),
-            pagination,
-            invoices,
+impl Page {
+    /// Reads the page, and refuses any parameter besides it that is none of these: to leave out a filter in silence
+    /// would hand the caller records that it did not ask for.
+    fn read(call: &Call, known: &[&str]) -> Result<Self, Answer> {
+        let is_known = |name: &str| ["page", "pageSize"].contains(&name) || known.contains(&name);
+        if let Some(name) = call.query_names().find(|name| !is_known(name)) {
+            return Err(invalid(&format!("The simulator does not know the parameter {name}")));
         }
+        let (Some(number), Some(size)) = (whole_number(call, "page", 1), whole_number(call, "pageSize", 100))
+        else {
+            return Err(invalid("page and pageSize must be whole numbers from 1"));
+        };
+        if size > LARGEST_PAGE {
+            return Err(invalid("pageSize must not be larger than 1000"));
+        }
+        Ok(Self { number, size })
+    }
+
+    fn answer(&self, plural: &str, matching: &[Fields], now: Timestamp) -> Answer {
+        let pagination = json!({
+            "page": self.number,
+            "pageSize": self.size,
+            "pageCount": matching.len().div_ceil(self.size),
+            "itemCount": matching.len(),
+        });
+        let skipped = (self.number - 1).saturating_mul(self.size);
+        let shown: Vec<&Fields> = matching.iter().skip(skipped).take(self.size).collect();
+        Answer::json(200, &envelope(now).with("pagination", pagination).with(plural, shown))
     }
 }
 
-fn history_envelope(records: &[HistoryRecord], now: Timestamp) -> Answer {
-    Answer::json(
-        200,
-        &json!({
-            "Id": Uuid::new_v4(),
-            "Status": "OK",
-            "ProviderName": "Simulator",
-            "DateTimeUTC": format!("/Date({})/", now.as_millisecond()),
-            "HistoryRecords": records,
-        }),
-    )
+/// When a list is asked for what was changed since.
+fn changed_since(call: &Call) -> Result<Option<Timestamp>, Answer> {
+    match call.header("if-modified-since").map(parse_date) {
+        Some(None) => Err(invalid("If-Modified-Since is not a date")),
+        Some(since) => Ok(since),
+        None => Ok(None),
+    }
+}
+
+/// The records under their plural name, in the envelope of every answer.
+fn records(plural: &str, records: impl Serialize, now: Timestamp) -> Answer {
+    Answer::json(200, &envelope(now).with(plural, records))
+}
+
+fn envelope(now: Timestamp) -> Fields {
+    Fields::default()
+        .with("Id", Uuid::new_v4())
+        .with("Status", "OK")
+        .with("ProviderName", "Simulator")
+        .with("DateTimeUTC", format!("/Date({})/", now.as_millisecond()))
 }
 
 /// Xero answers in XML unless asked for JSON, which a client that forgot to ask had better notice here.
@@ -400,13 +325,23 @@ fn not_found() -> Answer {
 }
 
 fn invalid(message: &str) -> Answer {
+    invalid_for(&[message.to_owned()])
+}
+
+/// All that is wrong with the one record that was sent.
+fn invalid_for(messages: &[String]) -> Answer {
+    let errors: Vec<Value> = messages.iter().map(|message| json!({ "Message": message })).collect();
     let body = json!({
         "ErrorNumber": 10,
         "Type": "ValidationException",
         "Message": "A validation exception occurred",
-        "Elements": [{"ValidationErrors": [{"Message": message}]}],
+        "Elements": [{ "ValidationErrors": errors }],
     });
     Answer::json(400, &body)
+}
+
+fn query_problem(message: &str) -> Answer {
+    exception(400, 16, "QueryParseException", message)
 }
 
 fn exception(status: u16, number: u32, kind: &str, message: &str) -> Answer {
@@ -418,28 +353,4 @@ fn whole_number(call: &Call, name: &str, default: usize) -> Option<usize> {
         None | Some("") => Some(default),
         Some(text) => text.parse().ok().filter(|number| *number > 0),
     }
-}
-
-/// The record with an id written into its text, so that everything else stays letter for letter.
-fn with_invoice_id(id: &str, record: &RawValue, is_empty: bool) -> Box<RawValue> {
-    let rest = record.get().trim_start().strip_prefix('{').expect("the caller has read it as an object");
-    let comma = if is_empty { "" } else { "," };
-    let text = format!("{{\"InvoiceID\":\"{id}\"{comma}{rest}");
-    RawValue::from_string(text).expect("an object with one more field is still an object")
-}
-
-fn xero_date(time: Timestamp) -> String {
-    format!("/Date({}+0000)/", time.as_millisecond())
-}
-
-/// Reads `/Date(ms+0000)/`, ISO text with or without a zone (UTC then), and HTTP dates.
-fn parse_date(text: &str) -> Option<Timestamp> {
-    if let Some(milliseconds) = text.strip_prefix("/Date(") {
-        let end = milliseconds.find(['+', ')'])?;
-        return Timestamp::from_millisecond(milliseconds[..end].parse().ok()?).ok();
-    }
-    let zoned = text.parse::<Timestamp>().ok();
-    let plain =
-        || text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
-    zoned.or_else(plain).or_else(|| rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
 }

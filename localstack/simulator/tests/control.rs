@@ -10,12 +10,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{INVOICE, World, header, send, status, text};
 
-async fn order(world: &World, provider: &str, fault: &str, more: Value) {
-    let mut order = json!({"provider": provider, "fault": fault});
-    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    world.control("faults", order).await;
-}
-
 /// Makes the demo contact a customer, and gives up when no answer comes.
 async fn update_in_vain(world: &World) {
     let update = world.patch(json!({"lifecyclestage": "customer"})).timeout(Duration::from_millis(500));
@@ -45,8 +39,8 @@ async fn a_seed_is_answered_with_what_was_stored_and_replaces_its_like() {
 async fn a_seed_that_cannot_be_stored_says_why() {
     let world = World::start().await;
     for (seed, part) in [
-        (json!({"provider": "sage", "kind": "invoice", "record": {}}), "expected `xero` or `hubspot`"),
-        (json!({"provider": "xero", "kind": "order", "record": {}}), "xero invoice, hubspot contact"),
+        (json!({"provider": "sage", "kind": "invoice", "record": {}}), "expected one of `xero`, `hubspot`"),
+        (json!({"provider": "xero", "kind": "order", "record": {}}), "known are invoice, contact"),
         (json!({"provider": "xero", "kind": "invoice", "record": []}), "JSON object"),
         (json!({"provider": "xero", "kind": "invoice", "record": {"InvoiceID": 7}}), "InvoiceID"),
         (json!({"provider": "xero", "kind": "invoice", "record": {}, "tenant_id": "demo"}), "UUID"),
@@ -66,7 +60,7 @@ async fn a_reset_forgets_all_but_consent() {
     world.seed_contact().await;
     send(world.patch(json!({"phone": "1"}))).await;
     send(world.patch(json!({"phone": "2"}))).await;
-    order(&world, "hubspot", "status", json!({"times": 9})).await;
+    world.order_fault("hubspot", "status", json!({"times": 9})).await;
     assert_eq!(world.post_control("reset", Value::Null).await.status(), 204);
     for route in ["effects", "calls", "faults"] {
         assert_eq!(world.look(route).await, json!([]), "{route}");
@@ -78,7 +72,7 @@ async fn a_reset_forgets_all_but_consent() {
 async fn a_timeout_after_the_commit_leaves_the_write_done_and_its_author_in_the_dark() {
     let world = World::start().await;
     world.seed_contact().await;
-    order(&world, "hubspot", "timeout_after_commit", json!({"match": {"method": "PATCH"}})).await;
+    world.order_fault("hubspot", "timeout_after_commit", json!({"match": {"method": "PATCH"}})).await;
     update_in_vain(&world).await;
     assert_eq!(effect_count(&world).await, 1);
     assert_eq!(world.look("calls").await[0]["status"], Value::Null);
@@ -89,7 +83,7 @@ async fn a_timeout_after_the_commit_leaves_the_write_done_and_its_author_in_the_
 async fn a_timeout_before_the_commit_leaves_nothing_done() {
     let world = World::start().await;
     world.seed_contact().await;
-    order(&world, "hubspot", "timeout_before", json!({})).await;
+    world.order_fault("hubspot", "timeout_before", json!({})).await;
     update_in_vain(&world).await;
     assert_eq!(effect_count(&world).await, 0);
 }
@@ -97,7 +91,7 @@ async fn a_timeout_before_the_commit_leaves_nothing_done() {
 #[tokio::test]
 async fn a_fault_after_the_commit_waits_for_a_call_that_succeeds() {
     let world = World::start().await;
-    order(&world, "hubspot", "malformed", json!({})).await;
+    world.order_fault("hubspot", "malformed", json!({})).await;
     assert_eq!(status(world.contacts(Method::GET, "/100451")).await, 404);
     world.seed_contact().await;
     let cut = world.contacts(Method::GET, "/100451").send().await.unwrap();
@@ -111,7 +105,7 @@ async fn a_status_fault_strikes_the_calls_that_it_matches_as_often_as_ordered() 
     world.seed_paid_invoice().await;
     let matching =
         json!({"match": {"method": "get", "path": "/Invoices/*318584"}, "times": 2, "status": 503});
-    order(&world, "xero", "status", matching).await;
+    world.order_fault("xero", "status", matching).await;
     let read = || world.xero(Method::GET, &format!("/Invoices/{INVOICE}"));
     assert_eq!(status(world.xero(Method::GET, "/Invoices")).await, 200);
     let (refused, body) = send(read()).await;
@@ -125,12 +119,12 @@ async fn a_status_fault_strikes_the_calls_that_it_matches_as_often_as_ordered() 
 #[tokio::test]
 async fn a_rate_limit_fault_speaks_as_its_provider_does() {
     let world = World::start().await;
-    order(&world, "xero", "rate_limit", json!({"retry_after_s": 7})).await;
+    world.order_fault("xero", "rate_limit", json!({"retry_after_s": 7})).await;
     let refused = world.xero(Method::GET, "/Invoices").send().await.unwrap();
     assert_eq!(refused.status(), 429);
     assert_eq!(header(&refused, "retry-after").unwrap(), "7");
     assert_eq!(header(&refused, "x-rate-limit-problem").unwrap(), "minute");
-    order(&world, "hubspot", "rate_limit", json!({})).await;
+    world.order_fault("hubspot", "rate_limit", json!({})).await;
     let refused = world.contacts(Method::GET, "/1").send().await.unwrap();
     assert_eq!(header(&refused, "retry-after"), None);
     assert_eq!(refused.json::<Value>().await.unwrap()["policyName"], "TEN_SECONDLY_ROLLING");
@@ -139,7 +133,7 @@ async fn a_rate_limit_fault_speaks_as_its_provider_does() {
 #[tokio::test]
 async fn a_slow_answer_comes_late_and_keeps_its_place_until_then() {
     let world = World::start_with(|config| config.xero_limits.concurrent = 1).await;
-    order(&world, "xero", "slow", json!({"retry_after_s": 1.0})).await;
+    world.order_fault("xero", "slow", json!({"retry_after_s": 1.0})).await;
     let began = Instant::now();
     let slow = tokio::spawn(world.xero(Method::GET, "/Invoices").send());
     while world.look("calls").await == json!([]) {}
@@ -152,7 +146,7 @@ async fn a_slow_answer_comes_late_and_keeps_its_place_until_then() {
 #[tokio::test]
 async fn a_caller_that_gives_up_frees_its_place() {
     let world = World::start_with(|config| config.xero_limits.concurrent = 1).await;
-    order(&world, "xero", "timeout_after_commit", json!({})).await;
+    world.order_fault("xero", "timeout_after_commit", json!({})).await;
     let held = world.xero(Method::GET, "/Invoices").timeout(Duration::from_millis(100)).send().await;
     assert!(held.unwrap_err().is_timeout());
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -164,7 +158,7 @@ async fn a_caller_that_gives_up_frees_its_place() {
 #[tokio::test]
 async fn a_revocation_ends_present_consents_and_spares_later_ones() {
     let world = World::start().await;
-    order(&world, "xero", "revoke", json!({})).await;
+    world.order_fault("xero", "revoke", json!({})).await;
     assert_eq!(status(world.xero(Method::GET, "/Invoices")).await, 401);
     let refused = world.refresh_xero(&world.xero.refresh).await;
     assert_eq!(
@@ -184,7 +178,7 @@ async fn a_revocation_ends_present_consents_and_spares_later_ones() {
 #[tokio::test]
 async fn an_expiry_ends_access_tokens_and_leaves_refresh_tokens_good() {
     let world = World::start().await;
-    order(&world, "hubspot", "expire", json!({})).await;
+    world.order_fault("hubspot", "expire", json!({})).await;
     assert_eq!(status(world.contacts(Method::GET, "/1")).await, 401);
     assert_eq!(world.refresh_hubspot("hubspot-secret", &world.hubspot.refresh).await.status(), 200);
     assert_eq!(status(world.xero(Method::GET, "/Invoices")).await, 200);
@@ -213,7 +207,7 @@ async fn a_fault_that_does_not_exist_is_refused_with_those_that_do() {
 #[tokio::test]
 async fn stopping_lets_go_of_held_calls() {
     let world = World::start().await;
-    order(&world, "xero", "timeout_before", json!({})).await;
+    world.order_fault("xero", "timeout_before", json!({})).await;
     let held = tokio::spawn(world.xero(Method::GET, "/Invoices").send());
     while world.look("calls").await == json!([]) {}
     assert_eq!(world.look("health").await, json!({"status": "ok"}));

@@ -12,6 +12,8 @@ use zixly_simulator::{ClientCredentials, Running, Simulator, SimulatorConfig};
 pub const ORGANISATION: Uuid = uuid!("c2cc9b6e-9458-4c7d-93cc-f02b81b0594f");
 pub const OTHER_ORGANISATION: Uuid = uuid!("0f6b1a3c-58a4-4c1f-9d2b-6f0f8f6f1c11");
 pub const PORTAL: u64 = 12_345_678;
+pub const SHOP: &str = "demo-shop.myshopify.com";
+pub const WORKSPACE: &str = "1200000000000100";
 pub const INVOICE: &str = "a03ffcd2-5d91-4c7e-b483-318584e9e439";
 
 /// A running simulator and a client that has tokens for both demo accounts.
@@ -54,7 +56,8 @@ impl World {
 
     pub async fn grant(&self, provider: &str, accounts: Value) -> Tokens {
         let tokens = self.control("grant", json!({"provider": provider, "accounts": accounts})).await;
-        assert_eq!(tokens["expires_in"], 1800);
+        let life = if ["xero", "hubspot"].contains(&provider) { 1800 } else { 3600 };
+        assert_eq!(tokens["expires_in"], life);
         Tokens { access: text(&tokens["access_token"]), refresh: text(&tokens["refresh_token"]) }
     }
 
@@ -95,6 +98,23 @@ impl World {
         self.control("seed", json!({"provider": "hubspot", "kind": "contact", "record": record})).await;
     }
 
+    /// Gives a provider a record and returns it as stored.
+    pub async fn seed(&self, provider: &str, kind: &str, record: Value) -> Value {
+        self.control("seed", json!({"provider": provider, "kind": kind, "record": record})).await
+    }
+
+    /// The effects that a provider's ledger lists.
+    pub async fn effects(&self, provider: &str) -> Vec<Value> {
+        self.look(&format!("effects?provider={provider}")).await.as_array().unwrap().clone()
+    }
+
+    /// Lays a fault in wait.
+    pub async fn order_fault(&self, provider: &str, fault: &str, more: Value) {
+        let mut order = json!({"provider": provider, "fault": fault});
+        order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.control("faults", order).await;
+    }
+
     /// A call to Xero's accounting API as the app makes it.
     pub fn xero(&self, method: Method, path: &str) -> RequestBuilder {
         self.xero_as(&self.xero.access, ORGANISATION, method, path)
@@ -127,6 +147,13 @@ impl World {
 
     pub fn patch(&self, properties: Value) -> RequestBuilder {
         self.contacts(Method::PATCH, "/100451").json(&json!({ "properties": properties }))
+    }
+
+    /// A call to HubSpot's CRM as the app makes it.
+    pub fn crm(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}/hubspot/crm{path}", self.running.url))
+            .bearer_auth(&self.hubspot.access)
     }
 
     pub async fn refresh_hubspot(&self, secret: &str, refresh_token: &str) -> Response {
