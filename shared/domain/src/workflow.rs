@@ -134,9 +134,9 @@ fn is_paid_order(event: &Event) -> bool {
 /// Asana says which field changed, not to what; without a field it may have been any. A completion changes two
 /// fields, and one of them is enough.
 fn may_be_completion(event: &Event) -> bool {
-    match &event.payload["change"] {
+    match &event.payload["change"]["field"] {
         Value::Null => true,
-        change => change["field"] == "completed",
+        field => field == "completed",
     }
 }
 
@@ -207,6 +207,7 @@ mod tests {
         let changed = |payload| started(Provider::Asana, ("task", "changed"), payload);
         assert_eq!(changed(json!({ "change": { "field": "completed" } })), [Workflow::AsanaTaskToHubspot]);
         assert_eq!(changed(json!({ "change": null })), [Workflow::AsanaTaskToHubspot]);
+        assert_eq!(changed(json!({ "change": { "action": "changed" } })), [Workflow::AsanaTaskToHubspot]);
         assert_eq!(changed(json!({})), [Workflow::AsanaTaskToHubspot]);
         assert!(changed(json!({ "change": { "field": "completed_at" } })).is_empty());
     }

@@ -1,7 +1,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 
-use crate::{Refusal, keys::MAC_BYTES};
+use crate::{
+    Refusal,
+    keys::{self, MAC_BYTES},
+};
 
 /// The one value of a header.
 pub(crate) fn only<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a [u8], Refusal> {
@@ -14,8 +17,13 @@ pub(crate) fn only<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&
     Ok(value)
 }
 
-/// The signature in a header: standard alphabet, padded, nothing around it.
-pub(crate) fn mac(headers: &HeaderMap, header: &'static str) -> Result<[u8; MAC_BYTES], Refusal> {
+/// The signature in a header as base64: standard alphabet, padded, nothing around it.
+pub(crate) fn base64_mac(headers: &HeaderMap, header: &'static str) -> Result<[u8; MAC_BYTES], Refusal> {
     let decoded = STANDARD.decode(only(headers, header)?).ok();
     decoded.and_then(|bytes| bytes.try_into().ok()).ok_or(Refusal::MalformedSignature { header })
+}
+
+/// The signature in a header as hex: small letters, nothing around it.
+pub(crate) fn hex_mac(headers: &HeaderMap, header: &'static str) -> Result<[u8; MAC_BYTES], Refusal> {
+    keys::mac_from_hex(only(headers, header)?).ok_or(Refusal::MalformedSignature { header })
 }

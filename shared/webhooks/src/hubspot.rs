@@ -4,9 +4,12 @@
 //! never lead to a [`Verified`]; see [`legacy`].
 
 pub mod legacy;
+mod parse;
 
 use jiff::Timestamp;
 use zixly_domain::Provider;
+
+pub use parse::parse;
 
 use crate::{Refusal, Request, SigningKeys, Verified, headers, refuse_empty};
 
@@ -43,14 +46,14 @@ pub fn verify<'a>(
     now: Timestamp,
 ) -> Result<Verified<'a>, Refusal> {
     refuse_empty(request.body)?;
-    let signature = headers::mac(request.headers, SIGNATURE)?;
+    let signature = headers::base64_mac(request.headers, SIGNATURE)?;
     let timestamp = headers::only(request.headers, TIMESTAMP)?;
     let sent_ms = milliseconds(timestamp).ok_or(Refusal::MalformedTimestamp { header: TIMESTAMP })?;
     let uri = signed_uri(request.uri);
     keys.check(&[request.method.as_bytes(), uri.as_bytes(), request.body, timestamp], &signature)?;
     // After the signature, so that "stale" in a log means a real delivery and not a forged time.
     refuse_outside_window(sent_ms, now.as_millisecond())?;
-    Ok(Verified { provider: Provider::HubSpot, body: request.body })
+    Ok(Verified { provider: Provider::HubSpot, request: *request })
 }
 
 /// The URL in the form that HubSpot signs: twelve escapes decoded once, all others left.

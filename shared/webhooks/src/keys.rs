@@ -39,6 +39,13 @@ impl SigningKeys {
     }
 }
 
+/// Reads a code in hex, of small letters only: a second spelling of a signature is not taken.
+pub(crate) fn mac_from_hex(hex: &[u8]) -> Option<[u8; MAC_BYTES]> {
+    let mut mac = [0; MAC_BYTES];
+    let small = !hex.iter().any(u8::is_ascii_uppercase);
+    (small && hex::decode_to_slice(hex, &mut mac).is_ok()).then_some(mac)
+}
+
 fn is_mac_of(key: &[u8], parts: &[&[u8]], mac: &[u8; MAC_BYTES]) -> bool {
     let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in parts {

@@ -6,15 +6,52 @@
 //! **Invariant:** pure functions, no I/O and no clock; no log, so nothing of a body or a key can leave by one;
 //! no way to a [`Verified`] but a correct signature, now or at the door.
 
+pub mod asana;
+mod fields;
 mod headers;
 pub mod hubspot;
+mod kept;
 mod keys;
+pub mod shopify;
 pub mod xero;
 
 use http::HeaderMap;
-use zixly_domain::Provider;
+use jiff::Timestamp;
+use zixly_domain::{Delivery, Provider};
 
+pub use kept::{Kept, keep};
 pub use keys::SigningKeys;
+
+/// The one list of who can knock; a provider that is missing here does not compile.
+macro_rules! providers {
+    ($($provider:ident => $module:ident),+ $(,)?) => {
+        /// Accepts a request that this provider signed, at the time `now` where its signature has a time in it.
+        pub fn verify<'a>(
+            provider: Provider,
+            keys: &SigningKeys,
+            request: &Request<'a>,
+            now: Timestamp,
+        ) -> Result<Verified<'a>, Refusal> {
+            match provider {
+                $(Provider::$provider => $module::verify(keys, request, now),)+
+            }
+        }
+
+        /// Reads what the provider that signed it says.
+        pub fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
+            match verified.provider {
+                $(Provider::$provider => $module::parse(verified),)+
+            }
+        }
+    };
+}
+
+providers! {
+    Xero => xero,
+    HubSpot => hubspot,
+    Shopify => shopify,
+    Asana => asana,
+}
 
 /// A request as it came, before anything has looked into it.
 #[derive(Clone, Copy)]
@@ -29,17 +66,18 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// A body that the provider signed.
+/// A request that the provider signed.
 #[derive(Clone, Copy)]
 pub struct Verified<'a> {
     provider: Provider,
-    body: &'a [u8],
+    request: Request<'a>,
 }
 
 impl<'a> Verified<'a> {
-    /// A body that the door verified before it went through our own queue, where nobody else can put anything.
-    pub fn at_the_door(provider: Provider, body: &'a [u8]) -> Self {
-        Self { provider, body }
+    /// A request that the door verified before it went through our own queue or into our own database, where
+    /// nobody else can put anything.
+    pub fn at_the_door(provider: Provider, request: Request<'a>) -> Self {
+        Self { provider, request }
     }
 
     /// Who signed it.
@@ -49,14 +87,19 @@ impl<'a> Verified<'a> {
 
     /// The bytes that were signed.
     pub fn body(&self) -> &'a [u8] {
-        self.body
+        self.request.body
+    }
+
+    /// Everything that came. Only HubSpot signs more of it than the body.
+    pub fn request(&self) -> &Request<'a> {
+        &self.request
     }
 }
 
 impl std::fmt::Debug for Verified<'_> {
     // A body names people and amounts, so a log gets its size only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Verified({}, {} bytes)", self.provider, self.body.len())
+        write!(formatter, "Verified({}, {} bytes)", self.provider, self.request.body.len())
     }
 }
 
@@ -82,7 +125,7 @@ pub enum Refusal {
         header: &'static str,
     },
     /// The signature cannot be one, whatever the key.
-    #[error("the header {header} is not the base64 of a SHA-256 code")]
+    #[error("the header {header} is not a SHA-256 code in the form that the provider writes")]
     MalformedSignature {
         /// Where it stands.
         header: &'static str,
@@ -134,6 +177,12 @@ impl Refusal {
 pub struct Malformed {
     /// What is wrong and where, without quoting the body.
     pub reason: String,
+}
+
+impl Malformed {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
 }
 
 fn refuse_empty(body: &[u8]) -> Result<(), Refusal> {

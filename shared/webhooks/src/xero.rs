@@ -4,6 +4,7 @@
 
 mod parse;
 
+use jiff::Timestamp;
 use zixly_domain::Provider;
 
 pub use parse::parse;
@@ -14,9 +15,9 @@ const SIGNATURE: &str = "x-xero-signature";
 
 /// Accepts a request that Xero signed: base64 of HMAC-SHA256 over the raw body. The key is the text that Xero's
 /// portal shows, although it looks like base64.
-pub fn verify<'a>(keys: &SigningKeys, request: &Request<'a>) -> Result<Verified<'a>, Refusal> {
+pub fn verify<'a>(keys: &SigningKeys, request: &Request<'a>, _: Timestamp) -> Result<Verified<'a>, Refusal> {
     refuse_empty(request.body)?;
-    let signature = headers::mac(request.headers, SIGNATURE)?;
+    let signature = headers::base64_mac(request.headers, SIGNATURE)?;
     keys.check(&[request.body], &signature)?;
-    Ok(Verified { provider: Provider::Xero, body: request.body })
+    Ok(Verified { provider: Provider::Xero, request: *request })
 }

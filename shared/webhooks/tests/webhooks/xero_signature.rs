@@ -4,6 +4,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
 };
+use jiff::Timestamp;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use zixly_domain::Provider;
@@ -11,6 +12,7 @@ use zixly_webhooks::{Refusal, Request, SigningKeys, xero};
 
 use crate::signing::{headers, keys, mac, one_bit_off, sign};
 
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const HEADER: &str = "x-xero-signature";
 const MISSING: Refusal = Refusal::MissingHeader { header: HEADER };
 const REPEATED: Refusal = Refusal::RepeatedHeader { header: HEADER };
@@ -26,7 +28,7 @@ fn verify(keys: &SigningKeys, pairs: &[(&str, &[u8])], body: &[u8]) -> Result<()
     let headers = headers(pairs).expect("headers that HTTP can carry");
     let request =
         Request { method: "POST", uri: "https://hooks.example.com/webhook/xero", headers: &headers, body };
-    let verified = xero::verify(keys, &request)?;
+    let verified = xero::verify(keys, &request, NOW)?;
     assert_eq!((verified.provider(), verified.body()), (Provider::Xero, body));
     Ok(())
 }
@@ -135,7 +137,11 @@ fn a_signature_with_any_bit_changed_is_refused() {
     for signature in one_bit_off(SIGNATURE.as_bytes()) {
         let Some(headers) = headers(&[(HEADER, &signature)]) else { continue };
         let request = Request { method: "POST", uri: "", headers: &headers, body: BODY.as_bytes() };
-        assert!(xero::verify(&keys(&[KEY]), &request).is_err(), "{:?}", String::from_utf8_lossy(&signature));
+        assert!(
+            xero::verify(&keys(&[KEY]), &request, NOW).is_err(),
+            "{:?}",
+            String::from_utf8_lossy(&signature)
+        );
         carried += 1;
     }
     assert!(carried > 200, "most of the changed signatures can be sent at all, not {carried}");
@@ -266,6 +272,6 @@ fn no_debug_output_shows_a_key_or_a_body() {
     let signature = sign("hush-hush", &[b"private"]);
     let headers = headers(&[(HEADER, signature.as_bytes())]).unwrap();
     let request = Request { method: "POST", uri: "", headers: &headers, body: b"private" };
-    let verified = xero::verify(&keys, &request).unwrap();
+    let verified = xero::verify(&keys, &request, NOW).unwrap();
     assert_eq!(format!("{verified:?}"), "Verified(xero, 7 bytes)");
 }
