@@ -5,14 +5,22 @@ use std::{
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use secrecy::ExposeSecret;
-use zixly_connectors::{ClientCredentials, http_client, hubspot::HubSpot, xero::Xero};
+use zixly_connectors::{
+    ClientCredentials, asana::Asana, http_client, hubspot::HubSpot, shopify::Shopify, trading::TradingApi,
+    xero::Xero,
+};
 use zixly_lambda_kit::{Chain, aws::SdkConfig, batch::run_batch};
-use zixly_payload_store::PayloadStore;
+use zixly_payload_store::{PayloadError, PayloadStore};
 use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError, Unreadable};
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError, TokenSets};
 use zixly_store::{Store, StoreError};
 
-use crate::{WorkerConfig, connectors::Connectors, tokens::Tokens};
+use crate::{
+    WorkerConfig,
+    connectors::{Connectors, Trading},
+    measurements::Measurements,
+    tokens::Tokens,
+};
 
 /// How long a message is put off while something that every job needs is away.
 const AWAY: Duration = Duration::from_secs(15);
@@ -26,6 +34,7 @@ pub struct App {
     pub(crate) queue: JobQueue,
     pub(crate) payloads: PayloadStore,
     pub(crate) tokens: Tokens,
+    pub(crate) measurements: Measurements,
     dead_letters: DeadLetterQueue,
     secret: FunctionSecret,
     store: FromSecret<Store>,
@@ -41,6 +50,8 @@ pub(crate) enum Unrecorded {
     Newer(#[from] Unreadable),
     #[error("the message could not be sent on")]
     Queue(#[from] QueueError),
+    #[error("a carried delivery's body cannot be had")]
+    Payloads(#[from] PayloadError),
     #[error("the function's secret cannot be read")]
     Secrets(#[from] SecretsError),
     #[error("the function's secret has no {0}")]
@@ -52,7 +63,7 @@ impl Unrecorded {
     fn is_passing(&self) -> bool {
         match self {
             Self::Store(error) => error.is_passing(),
-            Self::Secrets(_) | Self::NotConfigured(_) => true,
+            Self::Payloads(_) | Self::Secrets(_) | Self::NotConfigured(_) => true,
             Self::Queue(_) | Self::Newer(_) => false,
         }
     }
@@ -65,6 +76,7 @@ impl App {
             queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
             payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
             tokens: Tokens::new(TokenSets::new(sdk_config, config.token_set_prefix.clone())),
+            measurements: Measurements::new(),
             dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
             store: FromSecret::new(),
@@ -77,7 +89,10 @@ impl App {
     pub async fn handle_batch(&self, batch: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
         // Boxed, since a message's future holds those of all the steps of a workflow.
         let handle = async |message| Box::pin(self.handle(message, deadline)).await;
-        run_batch(batch, deadline, self.config.drain_margin, handle).await
+        let response = run_batch(batch, deadline, self.config.drain_margin, handle).await;
+        // Boxed as well: futures within futures have a depth that the compiler does not go beyond.
+        Box::pin(self.save_measurements()).await;
+        response
     }
 
     async fn handle(&self, sqs: SqsMessage, deadline: SystemTime) -> Result<(), Unrecorded> {
@@ -155,25 +170,32 @@ impl App {
         self.connectors
             .get(&self.secret, async || {
                 let http = http_client();
+                let config = &self.config;
                 let xero = self.credentials("xero_client_id", "xero_client_secret").await?;
                 let hubspot = self.credentials("hubspot_client_id", "hubspot_client_secret").await?;
-                Ok(Connectors {
-                    xero: Xero::new(http.clone(), self.config.xero.clone(), xero),
-                    hubspot: HubSpot::new(http, self.config.hubspot.clone(), hubspot),
+                let shopify = self.credentials("shopify_client_id", "shopify_client_secret").await?;
+                let asana = self.credentials("asana_client_id", "asana_client_secret").await?;
+                let trading = self.secret.get("trading_api_key").await?;
+                let trading = config.trading.clone().zip(trading).map(|(known, key)| Trading {
+                    api: TradingApi::new(http.clone(), known.api_url, key.clone()),
+                    key,
+                    callback_url: known.callback_url,
+                });
+                Ok::<_, Unrecorded>(Connectors {
+                    xero: xero.map(|known| Xero::new(http.clone(), config.xero.clone(), known)),
+                    hubspot: hubspot.map(|known| HubSpot::new(http.clone(), config.hubspot.clone(), known)),
+                    shopify: shopify.map(|known| Shopify::new(http.clone(), config.shopify.clone(), known)),
+                    asana: asana.map(|known| Asana::new(http, config.asana.clone(), known)),
+                    trading,
                 })
             })
             .await
     }
 
-    async fn credentials(
-        &self,
-        id: &'static str,
-        secret: &'static str,
-    ) -> Result<ClientCredentials, Unrecorded> {
-        let field = async |name| self.secret.get(name).await?.ok_or(Unrecorded::NotConfigured(name));
-        Ok(ClientCredentials {
-            id: field(id).await?.expose_secret().to_owned(),
-            secret: field(secret).await?,
-        })
+    /// What we are known by at a provider; nothing while the function's secret says nothing about it.
+    async fn credentials(&self, id: &str, secret: &str) -> Result<Option<ClientCredentials>, SecretsError> {
+        let (id, secret) = (self.secret.get(id).await?, self.secret.get(secret).await?);
+        let known = id.zip(secret);
+        Ok(known.map(|(id, secret)| ClientCredentials { id: id.expose_secret().to_owned(), secret }))
     }
 }

@@ -1,14 +1,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use zixly_connectors::{ProviderUrl, hubspot::HubSpotEndpoints, xero::XeroEndpoints};
+use zixly_connectors::{
+    ProviderUrl, asana::AsanaEndpoints, hubspot::HubSpotEndpoints, shopify::ShopifyEndpoints,
+    xero::XeroEndpoints,
+};
 use zixly_lambda_kit::settings::Settings;
 
 /// The settings of the worker function.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// The secret with `database_url`, `database_ca_certificate` (optional) and each provider's `…_client_id` and
-    /// `…_client_secret` (`FUNCTION_SECRET_ARN`).
+    /// The secret with `database_url`, `database_ca_certificate` (optional), each provider's `…_client_id` and
+    /// `…_client_secret`, and `trading_api_key` (`FUNCTION_SECRET_ARN`). The jobs of a provider that is not in it wait
+    /// until it is.
     pub function_secret_arn: String,
     /// Where a job that has to wait is rung again (`JOB_QUEUE_URL`).
     pub job_queue_url: String,
@@ -22,6 +26,17 @@ pub struct WorkerConfig {
     pub xero: XeroEndpoints,
     /// HubSpot (`HUBSPOT_API_URL`, and the version in its paths: `HUBSPOT_API_VERSION`).
     pub hubspot: HubSpotEndpoints,
+    /// Shopify (`SHOPIFY_SHOP_URL`, in production `https://{shop}`, and the version in its paths:
+    /// `SHOPIFY_API_VERSION`).
+    pub shopify: ShopifyEndpoints,
+    /// Asana (`ASANA_API_URL`, `ASANA_TOKEN_URL`).
+    pub asana: AsanaEndpoints,
+    /// The trading API, where there is one. Its jobs wait until there is.
+    pub trading: Option<TradingEndpoints>,
+    /// How the end of a sweep is waited for.
+    pub sweep_waits: SweepWaits,
+    /// How an order is booked in Xero.
+    pub booking: Booking,
     /// How long a claim lasts: longer than an invocation may, so that a claim never ends under a worker that still
     /// runs (`LEASE_MS`, default 35 000).
     pub lease: Duration,
@@ -30,6 +45,37 @@ pub struct WorkerConfig {
     /// Time left on the clock when no new message and no new step is begun; a provider call and its recording fit
     /// into it (`DRAIN_MARGIN_MS`, default 12 000).
     pub drain_margin: Duration,
+}
+
+/// Where the trading API is, and where it finds us.
+#[derive(Debug, Clone)]
+pub struct TradingEndpoints {
+    /// The API (`TRADING_API_URL`).
+    pub api_url: ProviderUrl,
+    /// The door's `/webhook/sweep-callback`, as the API reaches it (`SWEEP_CALLBACK_URL`).
+    pub callback_url: String,
+}
+
+/// How the end of a sweep is waited for, counted from its submission.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepWaits {
+    /// How long nobody asks, since the API calls back (`CALLBACK_WINDOW_MS`, default 60 000).
+    pub callback_window: Duration,
+    /// How often it is asked after that (`POLL_EVERY_MS`, default 10 000).
+    pub poll_every: Duration,
+    /// When a sweep that is not done has failed (`SWEEP_DEADLINE_MS`, default 3 600 000).
+    pub deadline: Duration,
+}
+
+/// Where in Xero's chart of accounts an order goes.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    /// The account of sales (`XERO_SALES_ACCOUNT`, default 200).
+    pub sales_account: String,
+    /// The account that payments come to (`XERO_PAYMENT_ACCOUNT`, default 970).
+    pub payment_account: String,
+    /// The tax type of every line (`XERO_TAX_TYPE`); by default the one of the account of sales.
+    pub tax_type: Option<String>,
 }
 
 impl WorkerConfig {
@@ -46,11 +92,28 @@ impl WorkerConfig {
             "XERO_TOKEN_URL",
             "HUBSPOT_API_URL",
             "HUBSPOT_API_VERSION",
+            "SHOPIFY_SHOP_URL",
+            "SHOPIFY_API_VERSION",
+            "ASANA_API_URL",
+            "ASANA_TOKEN_URL",
         ];
         let texts = names.map(|name| settings.required(name));
         let lease = settings.duration_ms("LEASE_MS", 35_000);
         let step_timeout = settings.duration_ms("STEP_TIMEOUT_MS", 20_000);
         let drain_margin = settings.duration_ms("DRAIN_MARGIN_MS", 12_000);
+        let sweep_waits = SweepWaits {
+            callback_window: settings.duration_ms("CALLBACK_WINDOW_MS", 60_000),
+            poll_every: settings.duration_ms("POLL_EVERY_MS", 10_000),
+            deadline: settings.duration_ms("SWEEP_DEADLINE_MS", 3_600_000),
+        };
+        // The one is of no use without the other.
+        let trading =
+            settings.optional("TRADING_API_URL").map(|api| (api, settings.required("SWEEP_CALLBACK_URL")));
+        let booking = Booking {
+            sales_account: settings.optional("XERO_SALES_ACCOUNT").unwrap_or_else(|| "200".to_owned()),
+            payment_account: settings.optional("XERO_PAYMENT_ACCOUNT").unwrap_or_else(|| "970".to_owned()),
+            tax_type: settings.optional("XERO_TAX_TYPE"),
+        };
         let texts = settings.finish(texts)?;
         let [
             function_secret_arn,
@@ -62,6 +125,10 @@ impl WorkerConfig {
             xero_token,
             hubspot_api,
             hubspot_version,
+            shopify_shop,
+            shopify_version,
+            asana_api,
+            asana_token,
         ] = texts;
         let url = |text: String, name| -> Result<ProviderUrl> {
             text.parse().with_context(|| format!("{name} is not a provider's address"))
@@ -80,6 +147,22 @@ impl WorkerConfig {
                 api_url: url(hubspot_api, "HUBSPOT_API_URL")?,
                 api_version: hubspot_version,
             },
+            shopify: ShopifyEndpoints {
+                shop_url: shopify_shop.parse().context("SHOPIFY_SHOP_URL is not the address of a shop")?,
+                api_version: shopify_version,
+            },
+            asana: AsanaEndpoints {
+                api_url: url(asana_api, "ASANA_API_URL")?,
+                token_url: url(asana_token, "ASANA_TOKEN_URL")?,
+            },
+            trading: trading
+                .map(|(api_url, callback_url)| {
+                    url(callback_url.clone(), "SWEEP_CALLBACK_URL")?;
+                    anyhow::Ok(TradingEndpoints { api_url: url(api_url, "TRADING_API_URL")?, callback_url })
+                })
+                .transpose()?,
+            sweep_waits,
+            booking,
             lease,
             step_timeout,
             drain_margin,

@@ -65,11 +65,10 @@ impl StepContext<'_> {
         call: impl AsyncFn(&SecretString) -> Result<T, ConnectorError>,
     ) -> Result<T, StepError> {
         let tokens = &self.app.tokens;
-        let id = connection.token_set_id;
-        let token = tokens.current(self.store, self.connectors, provider, id).await?;
+        let token = tokens.current(self.store, self.connectors, provider, connection).await?;
         match call(&token).await {
             Err(ConnectorError::Unauthorised { .. }) => {
-                let token = tokens.refresh(self.store, self.connectors, provider, id, &token).await?;
+                let token = tokens.refresh(self.store, self.connectors, provider, connection, &token).await?;
                 Ok(call(&token).await?)
             }
             outcome => Ok(outcome?),

@@ -1,6 +1,7 @@
 //! Makes a write in somebody else's system happen once.
 
 use serde_json::Value;
+use zixly_connectors::ConnectorError;
 use zixly_domain::{EffectId, Provider};
 use zixly_store::{
     connections::Connection,
@@ -31,11 +32,12 @@ impl StepContext<'_> {
     /// Makes the write unless it is made already, and gives the provider's id of the record.
     ///
     /// The intent is committed before `write` is called. When an earlier attempt got that far and no further,
-    /// `look` says whether its write is there; only if not, `write` is called again.
+    /// `look` says whether its write is there; only if not, `write` is called again. When the provider refuses the
+    /// write, `look` is asked as well: what is refused may be refused because it is there.
     pub(crate) async fn once(
         &self,
         new: Write<'_>,
-        look: impl AsyncFnOnce() -> Result<Option<String>, StepError>,
+        look: impl AsyncFn() -> Result<Option<String>, StepError>,
         write: impl AsyncFnOnce() -> Result<String, StepError>,
     ) -> Result<String, StepError> {
         let effect_id = match self.intend(&new).await? {
@@ -53,6 +55,13 @@ impl StepContext<'_> {
                 fail::fail_point!("effect:written");
                 self.settle(effect_id, record_id, SettledBy::Answer).await
             }
+            Err(error @ StepError::Connector(ConnectorError::Rejected { .. })) => match look().await? {
+                Some(record_id) => self.settle(effect_id, record_id, SettledBy::Look).await,
+                None => {
+                    self.refuse(effect_id).await?;
+                    Err(error)
+                }
+            },
             Err(error) => {
                 if is_certainly_not_made(&error) {
                     self.refuse(effect_id).await?;
@@ -104,9 +113,10 @@ impl StepContext<'_> {
 fn is_certainly_not_made(error: &StepError) -> bool {
     match error {
         StepError::Connector(error) => !error.outcome_is_doubtful(),
-        StepError::NeedsAuthorisation(_) | StepError::OurCredentials(_) | StepError::BeingRefreshed(_) => {
-            true
-        }
+        StepError::NeedsAuthorisation(_)
+        | StepError::NoCredentials(_)
+        | StepError::OurCredentials(_)
+        | StepError::BeingRefreshed(_) => true,
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zixly_connectors::ConnectorError;
+use zixly_connectors::{ConnectorError, trading::TradingError};
 use zixly_domain::{JobId, Provider, WaitingReason};
 use zixly_payload_store::PayloadError;
 use zixly_secrets::SecretsError;
@@ -35,14 +35,26 @@ pub(crate) enum StepError {
     HeldUpBy(JobId),
     #[error("{} does not accept our client id and client secret", .0.name())]
     OurCredentials(Provider),
+    #[error("this installation has no client id and client secret for {}", .0.name())]
+    NoCredentials(Provider),
     #[error("another job is refreshing the tokens of {}", .0.name())]
     BeingRefreshed(Provider),
+    #[error(transparent)]
+    Trading(#[from] TradingError),
+    #[error("this installation has no address or no key of a trading API")]
+    NoTradingApi,
+    #[error("what the step waits for is not there yet")]
+    NotReady { reason: WaitingReason, look_again: Duration },
+    #[error("the trading API has not finished the sweep within {} min; retry the job to look again", .0.as_secs() / 60)]
+    SweepOverdue(Duration),
     #[error("the tokens cannot be had")]
     Secrets(#[from] SecretsError),
     #[error("the report cannot be stored")]
     Payload(#[from] PayloadError),
     #[error("the step took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("there is more to do than one attempt can")]
+    Unfinished,
     #[error("the step panicked, which is a defect of Zixly")]
     Panicked,
     #[error(transparent)]
@@ -56,6 +68,8 @@ pub(crate) enum Disposition {
     Retry { at_least: Duration },
     /// Tried again after this time, at the cost of no attempt.
     Wait { reason: WaitingReason, for_at_least: Duration },
+    /// It did what it could: tried again after this time, with all its attempts.
+    LookAgain { reason: WaitingReason, after: Duration },
     /// Not tried again: it cannot heal by itself.
     Stop,
     /// Nothing can be recorded about it, so it is neither.
@@ -65,10 +79,12 @@ pub(crate) enum Disposition {
 impl StepError {
     /// What happens to the step now. Every variant is listed, so that a new one has to be thought about.
     pub(crate) fn disposition(&self) -> Disposition {
-        use Disposition::{Retry, Stop, Unrecorded, Wait};
+        use Disposition::{LookAgain, Retry, Stop, Unrecorded, Wait};
         const RETRY: Disposition = Retry { at_least: Duration::ZERO };
         const REAUTHORISE: Disposition =
             Wait { reason: WaitingReason::Reauthorisation, for_at_least: REAUTHORISATION };
+        // The operator has to put it right, and no job should fail for it.
+        const OPERATOR: Disposition = Wait { reason: WaitingReason::Backoff, for_at_least: OUR_FAULT };
         const LATER: Disposition = Wait { reason: WaitingReason::OtherJob, for_at_least: OTHER_JOB };
         match self {
             Self::Connector(error) => match error {
@@ -83,12 +99,26 @@ impl StepError {
                     Retry { at_least: retry_after.unwrap_or_default() }
                 }
                 ConnectorError::Unreachable { .. } | ConnectorError::Malformed { .. } => RETRY,
-                ConnectorError::Rejected { .. } => Stop,
+                ConnectorError::NoSuchAccount { .. } | ConnectorError::Rejected { .. } => Stop,
             },
+            Self::Trading(error) => match error {
+                TradingError::RateLimited { retry_after } => Wait {
+                    reason: WaitingReason::RateBudget,
+                    for_at_least: retry_after.unwrap_or(UNTIMED_LIMIT),
+                },
+                TradingError::Unauthorised => OPERATOR,
+                TradingError::Unavailable { retry_after, .. } => {
+                    Retry { at_least: retry_after.unwrap_or_default() }
+                }
+                TradingError::Unreachable(_) | TradingError::Malformed(_) => RETRY,
+                TradingError::Rejected { .. } => Stop,
+            },
+            Self::NotReady { reason, look_again } => LookAgain { reason: *reason, after: *look_again },
+            Self::SweepOverdue(_) => Stop,
             Self::NeedsAuthorisation(_) => REAUTHORISE,
             Self::HeldUpBy(_) | Self::BeingRefreshed(_) => LATER,
-            // The operator has to put it right, and no job should fail for it.
-            Self::OurCredentials(_) => Wait { reason: WaitingReason::Backoff, for_at_least: OUR_FAULT },
+            Self::NoCredentials(_) | Self::OurCredentials(_) | Self::NoTradingApi => OPERATOR,
+            Self::Unfinished => Wait { reason: WaitingReason::Backoff, for_at_least: Duration::ZERO },
             Self::NotConnected(_) | Self::SeveralConnected(_) => Stop,
             Self::Secrets(_) | Self::Payload(_) => RETRY,
             Self::TimedOut(_) | Self::Panicked => RETRY,

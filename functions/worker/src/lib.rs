@@ -14,6 +14,7 @@ mod connectors;
 mod effects;
 mod error;
 mod filing;
+mod measurements;
 mod run;
 mod steps;
 mod tokens;

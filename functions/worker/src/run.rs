@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use zixly_domain::{JobId, TenantId, WaitingReason};
+use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
 use zixly_queues::Message;
 use zixly_store::{
     Store, StoreError,
@@ -35,6 +35,10 @@ impl App {
                     self.run_claimed(StepContext { app: self, store, connectors, claim: &claim }, deadline)
                 );
                 outcome
+            }
+            Claimed::Cancelled(claim) => {
+                self.note_end(&claim, JobStatus::Cancelled, &metrics(&claim, 0));
+                Ok(())
             }
             // Whoever holds it may die, and take the message that brought it along.
             Claimed::Held(until) => Ok(self.queue.send_after(&message, time_until(until)).await?),
@@ -87,6 +91,7 @@ impl App {
         match outcome {
             Ok(result) => self.complete(store, claim, &result, &metrics).await,
             Err(Halt::Wait { reason, due_at }) => self.wait(store, claim, reason, due_at).await,
+            Err(Halt::Cancelled) => self.cancel(store, claim, &metrics).await,
             Err(Halt::Failed { reason }) => self.fail(store, claim, &reason, &metrics).await,
             Err(Halt::Poisoned { reason }) => {
                 // Laid aside first: once the job has failed, nobody comes back to do it.
@@ -114,7 +119,7 @@ impl App {
         let tx = session.begin(claim.tenant_id).await?;
         jobs::complete(&tx, claim, result, metrics).await?;
         tx.commit().await?;
-        log_end(claim, "COMPLETED", metrics);
+        self.note_end(claim, JobStatus::Completed, metrics);
         Ok(())
     }
 
@@ -129,7 +134,16 @@ impl App {
         let tx = session.begin(claim.tenant_id).await?;
         jobs::fail(&tx, claim, reason, metrics).await?;
         tx.commit().await?;
-        log_end(claim, "FAILED", metrics);
+        self.note_end(claim, JobStatus::Failed, metrics);
+        Ok(())
+    }
+
+    async fn cancel(&self, store: &Store, claim: &Claim, metrics: &Value) -> Result<(), Unrecorded> {
+        let mut session = store.session().await?;
+        let tx = session.begin(claim.tenant_id).await?;
+        jobs::cancel(&tx, claim, metrics).await?;
+        tx.commit().await?;
+        self.note_end(claim, JobStatus::Cancelled, metrics);
         Ok(())
     }
 
@@ -142,7 +156,7 @@ impl App {
     ) -> Result<(), Unrecorded> {
         let mut session = store.session().await?;
         let tx = session.begin(claim.tenant_id).await?;
-        jobs::wait(&tx, claim, reason, Some(due_at)).await?;
+        let due_at = jobs::wait(&tx, claim, reason, Some(due_at)).await?.unwrap_or(due_at);
         tx.commit().await?;
         drop(session);
         let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
@@ -155,6 +169,20 @@ impl App {
             "job.waiting"
         );
         Ok(())
+    }
+
+    /// The reason of a failure is in the row, and may name a person.
+    fn note_end(&self, claim: &Claim, status: JobStatus, metrics: &Value) {
+        let duration_ms = metrics["duration_ms"].as_u64().unwrap_or_default();
+        self.measurements.observe_end(&claim.job_type, status, Duration::from_millis(duration_ms));
+        tracing::info!(
+            tenant.id = %claim.tenant_id,
+            job.id = %claim.job_id,
+            job_type = claim.job_type,
+            outcome = status.as_str(),
+            duration_ms,
+            "job.finished"
+        );
     }
 }
 
@@ -171,16 +199,4 @@ fn metrics(claim: &Claim, steps: u16) -> Value {
         "queued_ms": i64::try_from(milliseconds(claim.created_at, claim.started_at)).unwrap_or(i64::MAX),
         "duration_ms": i64::try_from(milliseconds(claim.started_at, Timestamp::now())).unwrap_or(i64::MAX),
     })
-}
-
-/// The reason of a failure is in the row, and may name a person.
-fn log_end(claim: &Claim, status: &str, metrics: &Value) {
-    tracing::info!(
-        tenant.id = %claim.tenant_id,
-        job.id = %claim.job_id,
-        job_type = claim.job_type,
-        outcome = status,
-        duration_ms = metrics["duration_ms"].as_i64(),
-        "job.finished"
-    );
 }

@@ -63,6 +63,8 @@ impl<T> Done<T> {
 pub(crate) enum Halt {
     /// The job waits; the next ring goes on where it stopped.
     Wait { reason: WaitingReason, due_at: Timestamp },
+    /// Somebody wants the job cancelled.
+    Cancelled,
     /// The job has failed, for this reason.
     Failed { reason: String },
     /// The job kills its workers, or cannot be understood: failed, and its message is laid aside as well.
@@ -179,8 +181,9 @@ impl<'a> JobRun<'a> {
         let claim = self.context.claim;
         let mut session = self.context.store.session().await?;
         let tx = session.begin(claim.tenant_id).await?;
-        let attempts = steps::begin(&tx, claim, name, self.position).await?;
+        let begun = steps::begin(&tx, claim, name, self.position).await?;
         tx.commit().await?;
+        let attempts = begun.ok_or(Halt::Cancelled)?;
         let cut_off = attempts.begun.saturating_sub(attempts.failed + 1);
         if cut_off >= MAX_CUT_OFF {
             return Err(Halt::Poisoned {
@@ -221,6 +224,10 @@ impl<'a> JobRun<'a> {
                 // Jobs that were stopped together should not all come back in the same moment.
                 let jitter = Duration::from_secs(1).mul_f64(rand::random());
                 Halt::Wait { reason, due_at: Timestamp::now() + for_at_least + jitter }
+            }
+            Disposition::LookAgain { reason, after } => {
+                steps::looked(&tx, claim, name).await?;
+                Halt::Wait { reason, due_at: Timestamp::now() + after }
             }
             Disposition::Retry { at_least } if attempts.failed + 1 < MAX_ATTEMPTS => {
                 steps::failed(&tx, claim, name, &message).await?;
@@ -268,6 +275,8 @@ impl<'a> JobRun<'a> {
 fn for_the_owner(error: &StepError) -> String {
     match error {
         StepError::Connector(error) => Chain(error).to_string(),
+        StepError::Trading(error) => Chain(error).to_string(),
+        StepError::NotReady { .. } | StepError::SweepOverdue(_) => error.to_string(),
         other => {
             tracing::warn!(error = %Chain(other), "the step's own parts failed it");
             other.to_string()

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use zixly_connectors::{ConnectorError, ReauthorisationReason};
 use zixly_domain::{Provider, TokenSet, TokenSetId};
 use zixly_secrets::TokenSets;
-use zixly_store::{Store, token_sets};
+use zixly_store::{Store, connections::Connection, token_sets};
 
 use crate::{connectors::Connectors, error::StepError};
 
@@ -30,8 +30,9 @@ impl Tokens {
         store: &Store,
         connectors: &Connectors,
         provider: Provider,
-        token_set_id: TokenSetId,
+        connection: &Connection,
     ) -> Result<SecretString, StepError> {
+        let token_set_id = connection.token_set_id;
         let now = Timestamp::now();
         let seen = self.seen.lock().await.get(&token_set_id).cloned();
         if let Some(token_set) = seen.filter(|token_set| !token_set.is_due(now)) {
@@ -39,7 +40,7 @@ impl Tokens {
         }
         let token_set = self.stored.fetch(token_set_id).await?;
         if token_set.is_due(now) {
-            return self.refresh(store, connectors, provider, token_set_id, &token_set.access_token).await;
+            return self.refresh(store, connectors, provider, connection, &token_set.access_token).await;
         }
         Ok(self.remember(token_set_id, token_set).await)
     }
@@ -50,12 +51,13 @@ impl Tokens {
         store: &Store,
         connectors: &Connectors,
         provider: Provider,
-        token_set_id: TokenSetId,
+        connection: &Connection,
         refused: &SecretString,
     ) -> Result<SecretString, StepError> {
+        let token_set_id = connection.token_set_id;
         let lease = token_sets::lease_refresh(&mut store.session().await?, token_set_id).await?;
         let lease = lease.ok_or(StepError::BeingRefreshed(provider))?;
-        let refreshed = self.refresh_leased(connectors, provider, token_set_id, refused).await;
+        let refreshed = self.refresh_leased(connectors, provider, connection, refused).await;
         token_sets::end_refresh(&mut store.session().await?, lease).await?;
         Ok(self.remember(token_set_id, refreshed?).await)
     }
@@ -64,15 +66,17 @@ impl Tokens {
         &self,
         connectors: &Connectors,
         provider: Provider,
-        token_set_id: TokenSetId,
+        connection: &Connection,
         refused: &SecretString,
     ) -> Result<TokenSet, StepError> {
+        let token_set_id = connection.token_set_id;
         // Read under the lease: whoever held it before may have refreshed already.
         let token_set = self.stored.fetch(token_set_id).await?;
         if is_other(&token_set, refused) {
             return Ok(token_set);
         }
-        let refreshed = connectors.refresh(provider, &token_set, Timestamp::now()).await;
+        let refreshed =
+            connectors.refresh(provider, &connection.account_id, &token_set, Timestamp::now()).await;
         match refreshed {
             Ok(refreshed) => {
                 self.stored.store(token_set_id, &refreshed).await?;
@@ -80,10 +84,10 @@ impl Tokens {
                 Ok(refreshed)
             }
             // A refresh token that is refused may have been spent by a worker that was slower than its lease.
-            Err(ConnectorError::ReauthorisationNeeded {
+            Err(StepError::Connector(ConnectorError::ReauthorisationNeeded {
                 reason: ReauthorisationReason::RefreshTokenRefused,
                 ..
-            }) => {
+            })) => {
                 let latest = self.stored.fetch(token_set_id).await?;
                 if is_other(&latest, refused) {
                     Ok(latest)
@@ -91,9 +95,17 @@ impl Tokens {
                     Err(StepError::NeedsAuthorisation(provider))
                 }
             }
-            Err(ConnectorError::Rejected { status: 401, .. }) => Err(StepError::OurCredentials(provider)),
-            Err(error) => Err(error.into()),
+            Err(StepError::Connector(ConnectorError::Rejected { status: 401, .. })) => {
+                Err(StepError::OurCredentials(provider))
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Forgets a token set and removes it from Secrets Manager, for good. It is no error when it is gone already.
+    pub(crate) async fn remove(&self, token_set_id: TokenSetId) -> Result<(), StepError> {
+        self.seen.lock().await.remove(&token_set_id);
+        Ok(self.stored.remove(token_set_id).await?)
     }
 
     async fn remember(&self, token_set_id: TokenSetId, token_set: TokenSet) -> SecretString {

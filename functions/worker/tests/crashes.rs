@@ -16,7 +16,7 @@ const STEPS: [&str; 5] = ["read-invoice", "check-invoice", "find-contact", "upda
 async fn killed_at(failpoint: String) {
     let scene = Scene::paid_invoice().await;
     let job_id = scene.job_for_invoice(1).await;
-    let doomed = scene.worker_process(Some(&failpoint)).await;
+    let doomed = scene.worker_process(Some(&format!("{failpoint}=pause"))).await;
     drop(doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await);
     wait_until_at(&scene, &failpoint).await;
     doomed.kill().await;
@@ -102,7 +102,7 @@ async fn a_job_that_kills_every_worker_fails_and_is_laid_aside() {
     let scene = Scene::paid_invoice().await;
     let job_id = scene.job_for_invoice(1).await;
     for _ in 0..5 {
-        let doomed = scene.worker_process(Some("begun:read-invoice")).await;
+        let doomed = scene.worker_process(Some("begun:read-invoice=pause")).await;
         drop(doomed.begin(serde_json::to_value(scene.ring(job_id)).unwrap()).await);
         wait_until_at(&scene, "begun:read-invoice").await;
         doomed.kill().await;

@@ -1,9 +1,11 @@
-//! Credentials of our own: a prefix that says what it is, and 256 random bits in URL-safe base64.
+//! Credentials of our own: a prefix that says what it is, and 256 bits that nobody can guess in URL-safe base64.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::TryRngCore;
+use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use zixly_domain::JobId;
 
 const RANDOM_BYTES: usize = 32;
 
@@ -23,6 +25,16 @@ impl ApiKey {
     /// The key in an `Authorization: Bearer …` header; none when it is no key of ours.
     pub fn from_authorization(header: &str) -> Option<Self> {
         Self::parse(crate::bearer(header)?)
+    }
+}
+
+impl CallbackToken {
+    /// The token of a job, the same each time, for whoever has the secret: so that what is sent with it can be sent again
+    /// unchanged, and the token be stored nowhere.
+    pub fn derive(secret: &SecretString, job_id: JobId) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+        let tag = hmac::sign(&key, &[b"callback".as_slice(), job_id.0.as_bytes()].concat());
+        Self(text("zixly_cb_", tag.as_ref()))
     }
 }
 
@@ -59,7 +71,11 @@ use credential;
 fn generate(prefix: &str) -> SecretString {
     let mut random = [0; RANDOM_BYTES];
     rand::rngs::OsRng.try_fill_bytes(&mut random).expect("the operating system gives randomness");
-    SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random)))
+    text(prefix, &random)
+}
+
+fn text(prefix: &str, bytes: &[u8]) -> SecretString {
+    SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 fn parse(prefix: &str, text: &str) -> Option<SecretString> {
@@ -85,6 +101,16 @@ mod tests {
         assert!(token.expose().starts_with("zixly_cb_"));
         assert_eq!(CallbackToken::parse(token.expose()).unwrap().hash(), token.hash());
         assert_ne!(CallbackToken::generate().hash(), token.hash());
+    }
+
+    #[test]
+    fn a_derived_callback_token_is_the_same_for_its_job_and_secret_only() {
+        let (secret, job_id) = (SecretString::from("key"), JobId::new());
+        let token = CallbackToken::derive(&secret, job_id);
+        assert_eq!(CallbackToken::parse(token.expose()).unwrap().hash(), token.hash());
+        assert_eq!(CallbackToken::derive(&secret, job_id).expose(), token.expose());
+        assert_ne!(CallbackToken::derive(&secret, JobId::new()).hash(), token.hash());
+        assert_ne!(CallbackToken::derive(&SecretString::from("other"), job_id).hash(), token.hash());
     }
 
     #[test]

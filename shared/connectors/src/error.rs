@@ -27,6 +27,12 @@ pub enum ConnectorError {
         /// What ended the old authorisation.
         reason: ReauthorisationReason,
     },
+    /// Nothing was sent: the account's id is not one that the provider gives.
+    #[error("the account is not one of {}", .provider.name())]
+    NoSuchAccount {
+        /// Whose account it should be.
+        provider: Provider,
+    },
     /// Repeating the call cannot help.
     #[error("{} rejected the request with status {status}", .provider.name())]
     Rejected {
@@ -114,6 +120,7 @@ impl ConnectorError {
             Self::RateLimited { provider, .. }
             | Self::Unauthorised { provider }
             | Self::ReauthorisationNeeded { provider, .. }
+            | Self::NoSuchAccount { provider }
             | Self::Rejected { provider, .. }
             | Self::Unavailable { provider, .. }
             | Self::Unreachable { provider, .. }
@@ -131,6 +138,7 @@ impl ConnectorError {
             Self::RateLimited { .. }
             | Self::Unauthorised { .. }
             | Self::ReauthorisationNeeded { .. }
+            | Self::NoSuchAccount { .. }
             | Self::Rejected { .. } => false,
         }
     }

@@ -59,27 +59,41 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Sends the request once and reads the whole answer.
+/// Why a request has brought no answer.
+pub(crate) enum NoAnswer {
+    /// No whole one arrived; without the URL.
+    Lost(reqwest::Error),
+    /// It reports success and cannot be read.
+    Unreadable(MalformedAnswer),
+}
+
+/// Sends the request to a provider once and reads the whole answer.
 pub(crate) async fn send(provider: Provider, request: RequestBuilder) -> Result<Answer, ConnectorError> {
-    let unreachable =
-        |error: reqwest::Error| ConnectorError::Unreachable { provider, source: error.without_url() };
+    exchange(provider.as_str(), request).await.map_err(|no_answer| match no_answer {
+        NoAnswer::Lost(source) => ConnectorError::Unreachable { provider, source },
+        NoAnswer::Unreadable(source) => malformed(provider, source),
+    })
+}
+
+/// Sends the request to `server` once and reads the whole answer.
+pub(crate) async fn exchange(server: &'static str, request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    let lost = |error: reqwest::Error| NoAnswer::Lost(error.without_url());
     let started = Instant::now();
-    let response = request.send().await.map_err(unreachable)?;
+    let response = request.send().await.map_err(lost)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = read_body(response).await.map_err(unreachable)?;
+    let body = read_body(response).await.map_err(lost)?;
     // The path is left out: it may hold an e-mail address.
     tracing::debug!(
-        provider = provider.as_str(),
+        provider = server,
         status = status.as_u16(),
         duration_ms = started.elapsed().as_millis() as u64,
-        "{} answered",
-        provider.name(),
+        "{server} answered",
     );
     match body {
         Some(body) => Ok(Answer { status, headers, body }),
         // The status still tells the class of a failure; only a success needs its body.
         None if !status.is_success() => Ok(Answer { status, headers, body: Vec::new() }),
-        None => Err(malformed(provider, MalformedAnswer::TooLarge { limit_bytes: MAX_ANSWER_BYTES })),
+        None => Err(NoAnswer::Unreadable(MalformedAnswer::TooLarge { limit_bytes: MAX_ANSWER_BYTES })),
     }
 }
 
@@ -95,12 +109,16 @@ async fn read_body(mut response: Response) -> reqwest::Result<Option<Vec<u8>>> {
 }
 
 impl Answer {
-    /// The body as a value; for the answer to a success.
+    /// The body as a value; for the answer to a provider's success.
     pub(crate) fn parse<T: DeserializeOwned>(&self, provider: Provider) -> Result<T, ConnectorError> {
+        self.read().map_err(|problem| malformed(provider, problem))
+    }
+
+    /// The body as a value; for the answer to a success.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, MalformedAnswer> {
         let mut json = serde_json::Deserializer::from_slice(&self.body);
-        let value =
-            serde_path_to_error::deserialize(&mut json).map_err(|error| unreadable(provider, &error))?;
-        json.end().map_err(|_| malformed(provider, MalformedAnswer::NotJson))?;
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| place_of(&error))?;
+        json.end().map_err(|_| MalformedAnswer::NotJson)?;
         Ok(value)
     }
 
@@ -134,9 +152,14 @@ impl Answer {
         message: Option<String>,
         secrets: &[SecretString],
     ) -> ConnectorError {
-        let reason = self.status.canonical_reason().unwrap_or("no reason given");
-        let words = ProviderWords(printable(message.as_deref().unwrap_or(reason), secrets));
+        let words = self.words(message, secrets);
         ConnectorError::Rejected { provider, status: self.status.as_u16(), words }
+    }
+
+    /// What the answer says about a failure, or what its status means.
+    pub(crate) fn words(&self, message: Option<String>, secrets: &[SecretString]) -> ProviderWords {
+        let reason = self.status.canonical_reason().unwrap_or("no reason given");
+        ProviderWords(printable(message.as_deref().unwrap_or(reason), secrets))
     }
 
     /// The wait that the provider asks for. All of them give seconds, some of them many hours.
@@ -146,17 +169,21 @@ impl Answer {
     }
 }
 
-/// The error for a success that cannot be read. Only the place is kept, since serde's text quotes the value there.
+/// The error for a success that cannot be read.
 pub(crate) fn unreadable(
     provider: Provider,
     error: &serde_path_to_error::Error<serde_json::Error>,
 ) -> ConnectorError {
-    let problem = if error.inner().is_data() {
+    malformed(provider, place_of(error))
+}
+
+/// Where an answer is wrong. Only the place is kept, since serde's text quotes the value there.
+fn place_of(error: &serde_path_to_error::Error<serde_json::Error>) -> MalformedAnswer {
+    if error.inner().is_data() {
         MalformedAnswer::WrongShape { path: error.path().to_string() }
     } else {
         MalformedAnswer::NotJson
-    };
-    malformed(provider, problem)
+    }
 }
 
 pub(crate) fn malformed(provider: Provider, source: MalformedAnswer) -> ConnectorError {

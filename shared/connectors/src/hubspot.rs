@@ -1,5 +1,6 @@
 //! HubSpot: customer relations. The token names the portal, so no call has to.
 
+mod deals;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use zixly_domain::{Provider, TokenSet};
 use crate::http::{self, Answer};
 use crate::oauth::TokenEndpoint;
 use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+
+pub use deals::{Deal, Note};
 
 /// The token endpoint has a version of its own, which does not move with the API's.
 const OAUTH_VERSION: &str = "2026-03";
@@ -94,7 +97,12 @@ impl HubSpot {
     }
 
     fn contact_url(&self, id: &str) -> Url {
-        self.api_url.join(&["crm", "objects", &self.api_version, "contacts", id])
+        self.object_url(&["contacts", id])
+    }
+
+    fn object_url(&self, segments: &[&str]) -> Url {
+        let base = ["crm", "objects", &self.api_version];
+        self.api_url.join(&[&base, segments].concat())
     }
 }
 
@@ -103,7 +111,12 @@ impl Connector for HubSpot {
         Provider::HubSpot
     }
 
-    async fn refresh(&self, token_set: &TokenSet, now: Timestamp) -> Result<TokenSet, ConnectorError> {
+    async fn refresh(
+        &self,
+        _account_id: &str,
+        token_set: &TokenSet,
+        now: Timestamp,
+    ) -> Result<TokenSet, ConnectorError> {
         self.tokens.refresh(token_set, now).await
     }
 }

@@ -7,11 +7,14 @@
 //! **Invariant:** a connector is handed a valid token and keeps none, sends each request once, never waits, and knows
 //! nothing of AWS, SQL, jobs or budgets.
 
+pub mod asana;
 mod error;
 mod http;
 pub mod hubspot;
 mod oauth;
 mod provider_url;
+pub mod shopify;
+pub mod trading;
 pub mod xero;
 
 use std::future::Future;
@@ -31,9 +34,10 @@ pub trait Connector {
 
     /// Buys a new token set with the refresh token of the given one. The caller stores the answer before using it:
     /// where the provider rotates refresh tokens, the old one dies soon after. Let one caller at a time do this
-    /// per token set.
+    /// per token set. `account_id` is any account that the token set is for: Shopify has a token endpoint a shop.
     fn refresh(
         &self,
+        account_id: &str,
         token_set: &TokenSet,
         now: Timestamp,
     ) -> impl Future<Output = Result<TokenSet, ConnectorError>> + Send;

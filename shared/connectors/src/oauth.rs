@@ -86,7 +86,8 @@ async fn send(
     }
 }
 
-fn failure(provider: Provider, answer: &Answer, secrets: &[SecretString]) -> ConnectorError {
+/// The class of a token endpoint's refusal.
+pub(crate) fn failure(provider: Provider, answer: &Answer, secrets: &[SecretString]) -> ConnectorError {
     let problem: TokenProblem = answer.parse_problem();
     if problem.error.as_deref() == Some("invalid_grant") {
         let reason = ReauthorisationReason::RefreshTokenRefused;

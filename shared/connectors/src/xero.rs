@@ -1,11 +1,12 @@
 //! Xero: accounting. One token set serves several organisations, so every call names its organisation.
 
 mod wire;
+mod writes;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use oauth2::AuthType;
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, IF_MODIFIED_SINCE};
 use reqwest::{Client, RequestBuilder};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +15,11 @@ use zixly_domain::{Provider, TokenSet};
 use crate::http::{self, Answer};
 use crate::oauth::TokenEndpoint;
 use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+
+pub use writes::{InvoiceLine, NewContact, NewInvoice, NewPayment};
+
+/// How many invoices come in one page.
+const PAGE_SIZE: u32 = 100;
 
 /// Where Xero is.
 #[derive(Debug, Clone)]
@@ -47,12 +53,34 @@ pub struct Invoice {
     pub total: Option<Decimal>,
     /// What has been paid so far, in `currency_code`.
     pub amount_paid: Option<Decimal>,
+    /// What is still to be paid, in `currency_code`.
+    pub amount_due: Option<Decimal>,
     /// ISO 4217, e.g. `NZD`.
     pub currency_code: Option<String>,
     /// Only on a fully paid invoice.
     pub fully_paid_on: Option<Date>,
     /// Whom the invoice is for.
     pub contact: Option<InvoiceContact>,
+    /// What was paid on it; empty in a list, even of paid invoices, where Xero leaves it out.
+    pub payments: Vec<Payment>,
+}
+
+/// A payment of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Xero's id for it.
+    pub payment_id: String,
+    /// In the invoice's currency.
+    pub amount: Option<Decimal>,
+}
+
+/// A part of a list of invoices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoicePage {
+    /// In no order that Xero promises.
+    pub invoices: Vec<Invoice>,
+    /// Whether there is a page after this one.
+    pub has_more: bool,
 }
 
 /// The contact on an invoice.
@@ -97,6 +125,89 @@ impl Xero {
             found.invoices.into_iter().find(|invoice| invoice.invoice_id.eq_ignore_ascii_case(invoice_id));
         Ok(invoice.map(Invoice::from))
     }
+
+    /// The invoice with this number, or nothing. A sales invoice's number is unique in its organisation, but for those
+    /// that are voided or deleted: they are left out.
+    pub async fn find_invoice_by_number(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        number: &str,
+    ) -> Result<Option<Invoice>, ConnectorError> {
+        let url = self.api_url.join(&["Invoices", number]);
+        let answer = match send(self.http.get(url), token, organisation_id).await {
+            Err(ConnectorError::Rejected { status: 404, .. }) => return Ok(None),
+            answer => answer?,
+        };
+        let found: wire::Invoices = answer.parse(Provider::Xero)?;
+        let mut invoices = found.invoices.into_iter().map(Invoice::from);
+        Ok(invoices.find(|invoice| {
+            invoice.invoice_number.as_deref() == Some(number)
+                && !matches!(invoice.status.as_str(), "VOIDED" | "DELETED")
+        }))
+    }
+
+    /// A page, from 1, of the paid invoices and bills that were changed after `modified_since`.
+    pub async fn list_paid_invoices(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        modified_since: Timestamp,
+        page: u32,
+    ) -> Result<InvoicePage, ConnectorError> {
+        let request = self
+            .http
+            .get(self.api_url.join(&["Invoices"]))
+            .query(&[("Statuses", "PAID")])
+            .query(&[("page", page), ("pageSize", PAGE_SIZE)])
+            // Xero takes whole seconds in UTC, without a zone.
+            .header(IF_MODIFIED_SINCE, modified_since.strftime("%Y-%m-%dT%H:%M:%S").to_string());
+        let found: wire::Invoices = send(request, token, organisation_id).await?.parse(Provider::Xero)?;
+        let has_more = match found.pagination {
+            Some(pagination) => page < pagination.page_count,
+            None => found.invoices.len() >= PAGE_SIZE as usize,
+        };
+        Ok(InvoicePage { invoices: found.invoices.into_iter().map(Invoice::from).collect(), has_more })
+    }
+
+    /// The active contact with this e-mail address, or nothing.
+    pub async fn find_contact_by_email(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        email: &str,
+    ) -> Result<Option<String>, ConnectorError> {
+        // No address that anybody has holds one, and it would end the text in the filter.
+        if email.contains(['"', '\\']) {
+            return Ok(None);
+        }
+        let filter = format!("EmailAddress==\"{email}\"");
+        self.find_contact(token, organisation_id, &filter, |contact| contact.has_email(email)).await
+    }
+
+    /// The active contact with this number, an id of another system without quotation marks, or nothing.
+    pub async fn find_contact_by_number(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        number: &str,
+    ) -> Result<Option<String>, ConnectorError> {
+        let filter = format!("ContactNumber==\"{number}\"");
+        self.find_contact(token, organisation_id, &filter, |contact| contact.has_number(number)).await
+    }
+
+    async fn find_contact(
+        &self,
+        token: &SecretString,
+        organisation_id: &str,
+        filter: &str,
+        is_meant: impl Fn(&wire::WireContact) -> bool,
+    ) -> Result<Option<String>, ConnectorError> {
+        let request = self.http.get(self.api_url.join(&["Contacts"])).query(&[("where", filter)]);
+        let found: wire::Contacts = send(request, token, organisation_id).await?.parse(Provider::Xero)?;
+        let contact = found.contacts.into_iter().find(|contact| contact.is_active() && is_meant(contact));
+        Ok(contact.and_then(|contact| contact.contact_id))
+    }
 }
 
 impl Connector for Xero {
@@ -104,7 +215,12 @@ impl Connector for Xero {
         Provider::Xero
     }
 
-    async fn refresh(&self, token_set: &TokenSet, now: Timestamp) -> Result<TokenSet, ConnectorError> {
+    async fn refresh(
+        &self,
+        _account_id: &str,
+        token_set: &TokenSet,
+        now: Timestamp,
+    ) -> Result<TokenSet, ConnectorError> {
         self.tokens.refresh(token_set, now).await
     }
 }

@@ -163,6 +163,69 @@ async fn an_unknown_property_is_told_in_hubspots_words() {
 }
 
 #[tokio::test]
+async fn a_deal_says_whether_it_is_won_and_whom_it_is_with() {
+    let server = MockServer::start().await;
+    let deal = |won: &str| {
+        json!({
+            "id": "987654321", "createdAt": "2026-09-11T13:27:39.356Z", "updatedAt": "2026-09-11T13:27:39.356Z",
+            "properties": { "dealname": "Acme", "amount": "12500", "dealstage": "6712", "hs_is_closed_won": won },
+            "associations": { "contacts": { "results": [
+                { "id": "100451", "type": "deal_to_contact" }, { "id": "100451", "type": "deal_to_contact_unlabeled" },
+            ] } },
+            "archived": false,
+        })
+    };
+    for (won, is_won) in [("true", true), ("false", false), ("", false)] {
+        let answer = ResponseTemplate::new(200).set_body_json(deal(won));
+        Mock::given(method("GET"))
+            .and(path("/crm/objects/2026-03/deals/987654321"))
+            .and(query_param("associations", "contacts"))
+            .respond_with(answer)
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        let deal = hubspot(&server).fetch_deal(&token(), "987654321").await.unwrap().unwrap();
+        assert_eq!(deal.is_won, is_won, "{won}");
+        assert_eq!((deal.name.as_deref(), deal.amount.as_deref()), (Some("Acme"), Some("12500")));
+        assert_eq!(deal.contact_ids, ["100451"]);
+    }
+}
+
+#[tokio::test]
+async fn a_note_is_added_to_a_deal_by_the_type_that_hubspot_defines() {
+    let server = MockServer::start().await;
+    let note = json!({
+        "properties": { "hs_timestamp": "2026-10-01T15:48:22Z", "hs_note_body": "Task done in Asana" },
+        "associations": [{
+            "to": { "id": "987654321" },
+            "types": [{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 214 }],
+        }],
+    });
+    Mock::given(method("POST"))
+        .and(path("/crm/objects/2026-03/notes"))
+        .and(body_json(note))
+        .respond_with(ResponseTemplate::new(201).set_body_json(json!({ "id": "55", "properties": {} })))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let at = "2026-10-01T15:48:22Z".parse().unwrap();
+    let made = hubspot(&server).create_note_on_deal(&token(), "987654321", "Task done in Asana", at).await;
+    assert_eq!(made.unwrap(), "55");
+}
+
+#[tokio::test]
+async fn the_notes_of_a_deal_come_newest_first() {
+    let note = |id: &str| json!({ "id": id, "type": "deal_to_note" });
+    let body = json!({
+        "id": "987654321", "properties": {},
+        "associations": { "notes": { "results": [note("9"), note("101"), note("55")] } },
+    });
+    let server = server(ResponseTemplate::new(200).set_body_json(body)).await;
+    let notes = hubspot(&server).list_notes_of_deal(&token(), "987654321").await.unwrap();
+    assert_eq!(notes.unwrap(), ["101", "55", "9"]);
+}
+
+#[tokio::test]
 async fn the_token_endpoint_gets_the_credentials_in_the_form() {
     let server = MockServer::start().await;
     let answer = json!({"token_type": "bearer", "access_token": "a", "refresh_token": "na1-b", "expires_in": 1800, "hub_id": 1234567, "scopes": ["oauth", "crm.objects.contacts.read"]});
@@ -179,7 +242,7 @@ async fn the_token_endpoint_gets_the_credentials_in_the_form() {
         refresh_token: "na1-old".into(),
         expires_at: Timestamp::UNIX_EPOCH,
     };
-    let token_set = hubspot(&server).refresh(&old, Timestamp::UNIX_EPOCH).await.unwrap();
+    let token_set = hubspot(&server).refresh("12345678", &old, Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(token_set.expires_at.as_second(), 1800);
 }
 

@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use wiremock::matchers::{any, body_string, header, method, path};
+use serde_json::{Value, json};
+use wiremock::matchers::{any, body_json, body_string, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
-use zixly_connectors::xero::{Invoice, Xero, XeroEndpoints};
+use zixly_connectors::xero::{Invoice, InvoiceLine, NewContact, NewInvoice, NewPayment, Xero, XeroEndpoints};
 use zixly_connectors::{
     ClientCredentials, Connector, ConnectorError, MalformedAnswer, ReauthorisationReason, http_client,
 };
@@ -134,8 +135,157 @@ async fn the_token_endpoint_gets_the_credentials_in_a_basic_header() {
         .await;
     let old =
         TokenSet { access_token: "x".into(), refresh_token: "old".into(), expires_at: Timestamp::UNIX_EPOCH };
-    let token_set = xero(&server).refresh(&old, Timestamp::UNIX_EPOCH).await.unwrap();
+    let token_set = xero(&server).refresh("organisation", &old, Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(token_set.expires_at.as_second(), 1800);
+}
+
+#[tokio::test]
+async fn paid_invoices_are_listed_from_a_time_on_page_by_page() {
+    let server = MockServer::start().await;
+    let body = json!({
+        "pagination": { "page": 1, "pageSize": 100, "pageCount": 2, "itemCount": 101 },
+        "Invoices": [{ "Type": "ACCREC", "InvoiceID": INVOICE_ID, "Status": "PAID", "FullyPaidOnDate": "/Date(1552953600000+0000)/" }],
+    });
+    for page in [1, 2] {
+        Mock::given(method("GET"))
+            .and(path("/api.xro/2.0/Invoices"))
+            .and(query_param("Statuses", "PAID"))
+            .and(query_param("page", page.to_string()))
+            .and(header("If-Modified-Since", "2026-10-01T09:12:44"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(&body))
+            .mount(&server)
+            .await;
+    }
+    let since = "2026-10-01T09:12:44.917Z".parse().unwrap();
+    for (page, has_more) in [(1, true), (2, false)] {
+        let found =
+            xero(&server).list_paid_invoices(&"token".into(), "organisation", since, page).await.unwrap();
+        assert_eq!(found.has_more, has_more);
+        assert_eq!(found.invoices[0].fully_paid_on, Some(jiff::civil::date(2019, 3, 19)));
+    }
+}
+
+#[tokio::test]
+async fn a_contact_is_found_by_its_address_whatever_xero_adds() {
+    let server = MockServer::start().await;
+    let contact = |id: &str, email: &str, status: &str| json!({ "ContactID": id, "Name": id, "EmailAddress": email, "ContactStatus": status });
+    let body = json!({ "Contacts": [
+        contact("archived", "pat@example.com", "ARCHIVED"),
+        contact("another", "patrick@example.com", "ACTIVE"),
+        contact("pat", "Pat@example.com", "ACTIVE"),
+    ] });
+    Mock::given(method("GET"))
+        .and(path("/api.xro/2.0/Contacts"))
+        .and(query_param("where", "EmailAddress==\"pat@example.com\""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let xero = xero(&server);
+    let found = xero.find_contact_by_email(&"token".into(), "organisation", "pat@example.com").await;
+    assert_eq!(found.unwrap().as_deref(), Some("pat"));
+    // A quotation mark would end the text in the filter and begin another condition.
+    let smuggled = xero.find_contact_by_email(&"token".into(), "organisation", "a\" OR Name==\"b").await;
+    assert_eq!(smuggled.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_contact_an_invoice_and_a_payment_are_made_with_every_digit() {
+    let server = MockServer::start().await;
+    let expect = |route: &str, body: Value, answer: Value| {
+        Mock::given(method("PUT"))
+            .and(path(format!("/api.xro/2.0/{route}")))
+            .and(body_json(body))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .expect(1)
+            .mount(&server)
+    };
+    expect(
+        "Contacts",
+        json!({ "Contacts": [{ "Name": "Pat", "EmailAddress": "pat@example.com", "ContactNumber": "shopify-1" }] }),
+        json!({ "Contacts": [{ "ContactID": "430fa14a", "Name": "Pat" }] }),
+    )
+    .await;
+    expect(
+        "Invoices",
+        json!({ "Invoices": [{
+            "Type": "ACCREC", "Status": "AUTHORISED", "Contact": { "ContactID": "430fa14a" },
+            "InvoiceNumber": "SHOP-1", "Reference": "#1002", "Date": "2026-10-01", "DueDate": "2026-10-01",
+            "CurrencyCode": "EUR", "LineAmountTypes": "Exclusive",
+            "LineItems": [{
+                "Description": "Mug", "Quantity": 2, "UnitAmount": 112.485, "TaxAmount": 13.50, "AccountCode": "200",
+                "TaxType": "OUTPUT2",
+            }],
+        }] }),
+        json!({ "Invoices": [{ "InvoiceID": INVOICE_ID, "Type": "ACCREC", "Status": "AUTHORISED", "AmountDue": 238.47 }] }),
+    )
+    .await;
+    expect(
+        "Payments",
+        json!({ "Payments": [{
+            "Invoice": { "InvoiceID": INVOICE_ID }, "Account": { "Code": "970" }, "Date": "2026-10-01", "Amount": 238.47,
+        }] }),
+        json!({ "Payments": [{ "PaymentID": "38928000", "Amount": 238.47 }] }),
+    )
+    .await;
+
+    let (xero, token, date) = (xero(&server), SecretString::from("token"), jiff::civil::date(2026, 10, 1));
+    let contact = NewContact {
+        name: "Pat".into(),
+        first_name: None,
+        last_name: None,
+        email_address: Some("pat@example.com".into()),
+        contact_number: "shopify-1".into(),
+    };
+    let contact_id = xero.create_contact(&token, "organisation", &contact).await.unwrap();
+    let line = InvoiceLine {
+        description: "Mug".into(),
+        quantity: "2".parse().unwrap(),
+        unit_amount: "112.485".parse().unwrap(),
+        tax_amount: "13.50".parse().unwrap(),
+        account_code: "200".into(),
+        tax_type: Some("OUTPUT2".into()),
+    };
+    let invoice = NewInvoice {
+        contact_id,
+        invoice_number: "SHOP-1".into(),
+        reference: "#1002".into(),
+        date,
+        currency_code: "EUR".into(),
+        tax_included: false,
+        lines: vec![line],
+    };
+    let invoice = xero.create_invoice(&token, "organisation", &invoice).await.unwrap();
+    assert_eq!(invoice.amount_due.unwrap().to_string(), "238.47");
+    let payment = NewPayment {
+        invoice_id: invoice.invoice_id,
+        account_code: "970".into(),
+        date,
+        amount: "238.47".parse().unwrap(),
+    };
+    assert_eq!(xero.create_payment(&token, "organisation", &payment).await.unwrap(), "38928000");
+    let requests = server.received_requests().await.unwrap();
+    let sent = String::from_utf8(requests[1].body.clone()).unwrap();
+    assert!(sent.contains(r#""UnitAmount":112.485,"TaxAmount":13.50,"#), "{sent}");
+    assert_eq!(requests[1].url.query(), Some("unitdp=4"));
+}
+
+#[tokio::test]
+async fn an_invoice_is_found_by_its_number_unless_it_is_void() {
+    for (status, is_found) in [("AUTHORISED", true), ("PAID", true), ("VOIDED", false), ("DELETED", false)] {
+        let body = PAID_INVOICE.replace(r#""Status":"PAID""#, &format!(r#""Status":"{status}""#));
+        let server = server(200, &body).await;
+        let found =
+            xero(&server).find_invoice_by_number(&"token".into(), "organisation", "INV-0006").await.unwrap();
+        assert_eq!(found.is_some(), is_found, "{status}");
+        let payment = found.map(|invoice| invoice.payments[0].payment_id.clone());
+        assert_eq!(payment.is_some(), is_found);
+    }
+    let server = server(404, "").await;
+    assert_eq!(
+        xero(&server).find_invoice_by_number(&"token".into(), "organisation", "SHOP-1").await.unwrap(),
+        None
+    );
 }
 
 async fn check_reason(status: u16, body: &str, expected: ReauthorisationReason) {

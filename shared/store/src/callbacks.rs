@@ -27,7 +27,8 @@ const LOOK: &str = "select used_at is not null as is_used from callback_tokens w
 
 const ISSUE: &str = "
     insert into callback_tokens (tenant_id, token_hash, job_id, expires_at)
-    values ($1, $2, $3, $4)";
+    values ($1, $2, $3, $4)
+    on conflict do nothing";
 
 const ANSWER: &str = "
     select answer
@@ -40,28 +41,32 @@ const ANSWER: &str = "
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CalledBack {
     /// Kept, and the job is to be rung for.
-    Kept(TenantId, JobId),
+    Kept(JobId),
     /// Kept, but its job has ended without it.
-    TooLate(TenantId, JobId),
+    TooLate(JobId),
     /// The token was used before.
     Used,
     /// The token's time is over.
     Expired,
-    /// There is no such token.
-    Unknown,
 }
 
-/// Uses a token up: keeps the caller's answer and ends the wait of the token's job.
+/// Whose token has this hash; none for an unknown one.
+pub async fn find_tenant(
+    session: &mut Session<'_>,
+    token_hash: &[u8; 32],
+) -> Result<Option<TenantId>, StoreError> {
+    let rows = session.client().query_typed(FIND_TENANT, &[(&token_hash.as_slice(), Type::BYTEA)]).await?;
+    rows.first().map(|row| Ok(TenantId(row.try_get("tenant_id")?))).transpose()
+}
+
+/// Uses a token of the tenant up: keeps the caller's answer and ends the wait of the token's job.
 pub async fn call_back(
     session: &mut Session<'_>,
+    tenant_id: TenantId,
     token_hash: &[u8; 32],
     answer: &Value,
 ) -> Result<CalledBack, StoreError> {
     let token_hash = token_hash.as_slice();
-    let rows = session.client().query_typed(FIND_TENANT, &[(&token_hash, Type::BYTEA)]).await?;
-    let Some(row) = rows.first() else { return Ok(CalledBack::Unknown) };
-    let tenant_id = TenantId(row.try_get("tenant_id")?);
-
     let tx = session.begin(tenant_id).await?;
     let rows = tx.inner.query_typed(USE, &[(&token_hash, Type::BYTEA), (answer, Type::JSONB)]).await?;
     let Some(row) = rows.first() else {
@@ -72,10 +77,10 @@ pub async fn call_back(
     let job_id = JobId(row.try_get("job_id")?);
     let woken = requests::wake(&tx, tenant_id, job_id).await?;
     tx.commit().await?;
-    Ok(if woken { CalledBack::Kept(tenant_id, job_id) } else { CalledBack::TooLate(tenant_id, job_id) })
+    Ok(if woken { CalledBack::Kept(job_id) } else { CalledBack::TooLate(job_id) })
 }
 
-/// Lets the bearer of a token call back about the claimed job until `expires_at`.
+/// Lets the bearer of a token call back about the claimed job until `expires_at`. A second time it changes nothing.
 pub async fn issue(
     tx: &TenantTx<'_>,
     claim: &Claim,

@@ -24,6 +24,7 @@ mod store;
 pub mod sweeps;
 pub mod tenants;
 pub mod token_sets;
+pub mod trading_sweep_results;
 pub mod triggers;
 pub mod users;
 pub mod webhook_endpoints;
@@ -52,6 +53,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         sweeps::STATEMENTS,
         tenants::STATEMENTS,
         token_sets::STATEMENTS,
+        trading_sweep_results::STATEMENTS,
         triggers::STATEMENTS,
         users::STATEMENTS,
         webhook_endpoints::STATEMENTS,

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_triggers", include_str!("../../../migrations/0008_triggers.sql")),
     ("0009_scheduler", include_str!("../../../migrations/0009_scheduler.sql")),
     ("0010_polls_and_privacy", include_str!("../../../migrations/0010_polls_and_privacy.sql")),
+    ("0011_trading_sweep_results", include_str!("../../../migrations/0011_trading_sweep_results.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.

@@ -18,6 +18,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("steps::DONE", DONE),
     ("steps::FAILED", FAILED),
     ("steps::WAITING", WAITING),
+    ("steps::LOOKED", LOOKED),
 ];
 
 const LIST: &str = "
@@ -50,6 +51,11 @@ const FAILED: &str = "
 const WAITING: &str = "
     update steps
        set status = 'WAITING', attempts = failures
+     where job_id = $1 and name = $2 and status = 'RUNNING'";
+
+const LOOKED: &str = "
+    update steps
+       set status = 'WAITING', attempts = 0, failures = 0
      where job_id = $1 and name = $2 and status = 'RUNNING'";
 
 /// A step as its job's owner may see it.
@@ -155,5 +161,13 @@ pub async fn failed(tx: &TenantTx<'_>, claim: &Claim, name: &str, error: &str) -
 pub async fn waiting(tx: &TenantTx<'_>, claim: &Claim, name: &str) -> Result<(), StoreError> {
     jobs::hold(tx, claim).await?;
     tx.inner.execute_typed(WAITING, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT)]).await?;
+    Ok(())
+}
+
+/// Ends the attempt well although it gave no output: what the step waits for is not there yet. The step has all its
+/// attempts again, or a long wait would fail by three hiccups that lie far apart.
+pub async fn looked(tx: &TenantTx<'_>, claim: &Claim, name: &str) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    tx.inner.execute_typed(LOOKED, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT)]).await?;
     Ok(())
 }

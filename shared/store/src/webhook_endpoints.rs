@@ -52,7 +52,7 @@ pub async fn find(
     rows.first().map(|row| Ok(Endpoint { is_registering: row.try_get("is_registering")? })).transpose()
 }
 
-/// Opens an endpoint of the transaction's tenant, or lets the one that there is register again.
+/// Opens an endpoint of the transaction's tenant; of one that there is, only the time for a handshake is set anew.
 pub async fn insert(tx: &TenantTx<'_>, new: &NewEndpoint<'_>) -> Result<(), StoreError> {
     tx.inner
         .execute_typed(

@@ -113,7 +113,8 @@ impl Scene {
 
     async fn call_back(&self, token_hash: &[u8; 32]) -> CalledBack {
         let mut session = self.door.session().await.unwrap();
-        callbacks::call_back(&mut session, token_hash, &json!({ "status": "done" })).await.unwrap()
+        let answer = json!({ "status": "done" });
+        callbacks::call_back(&mut session, self.tenant_id, token_hash, &answer).await.unwrap()
     }
 
     async fn doorbells(&self) -> i64 {
@@ -242,9 +243,12 @@ async fn a_callback_ends_the_wait_once() {
     let claim = scene.ours(job_id).await;
     scene.issue(&claim, &[7; 32], in_an_hour()).await;
     scene.wait(&claim, in_an_hour()).await;
-    assert_eq!(scene.call_back(&[7; 32]).await, CalledBack::Kept(scene.tenant_id, job_id));
+    assert_eq!(scene.call_back(&[7; 32]).await, CalledBack::Kept(job_id));
     assert_eq!(scene.call_back(&[7; 32]).await, CalledBack::Used);
-    assert_eq!(scene.call_back(&[8; 32]).await, CalledBack::Unknown);
+    let mut session = scene.door.session().await.unwrap();
+    assert_eq!(callbacks::find_tenant(&mut session, &[7; 32]).await.unwrap(), Some(scene.tenant_id));
+    assert_eq!(callbacks::find_tenant(&mut session, &[8; 32]).await.unwrap(), None);
+    drop(session);
 
     let claim = scene.ours(job_id).await;
     let mut session = scene.worker.session().await.unwrap();
@@ -258,7 +262,7 @@ async fn a_callback_that_comes_before_the_wait_is_not_lost() {
     let job_id = scene.job().await;
     let claim = scene.ours(job_id).await;
     scene.issue(&claim, &[7; 32], in_an_hour()).await;
-    assert_eq!(scene.call_back(&[7; 32]).await, CalledBack::Kept(scene.tenant_id, job_id));
+    assert_eq!(scene.call_back(&[7; 32]).await, CalledBack::Kept(job_id));
     assert!(scene.wait(&claim, in_an_hour()).await.unwrap() <= Timestamp::now());
     scene.ours(job_id).await;
 }
@@ -273,5 +277,5 @@ async fn a_callback_after_its_time_changes_nothing() {
     scene.issue(&claim, &[8; 32], in_an_hour()).await;
     scene.begin_step(&claim).await;
     scene.fail(&claim).await;
-    assert_eq!(scene.call_back(&[8; 32]).await, CalledBack::TooLate(scene.tenant_id, job_id));
+    assert_eq!(scene.call_back(&[8; 32]).await, CalledBack::TooLate(job_id));
 }

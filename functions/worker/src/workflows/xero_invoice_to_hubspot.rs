@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_connectors::{hubspot::Contact, xero::Invoice};
 use zixly_domain::{Provider, RecordAction};
-use zixly_store::related_records::RelatedRecord;
 
-use super::nothing_to_do;
+use super::{nothing_to_do, record, report};
 use crate::{
     effects::Write,
     error::StepError,
@@ -49,13 +48,6 @@ enum Check {
     Stop(String),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Report {
-    bucket: String,
-    key: String,
-    size_bytes: usize,
-}
-
 /// Runs the steps; gives the job's result.
 pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
@@ -75,7 +67,15 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         Update { invoice_id: &parameters.invoice_id, contact_id: &contact_id, properties: &properties };
     job.step("update-contact", async |context| update.make(context).await).await?;
     let report = job
-        .step("store-report", async |context| store_report(context, invoice.as_ref(), &update).await)
+        .step("store-report", async |context| {
+            let facts = json!({
+                "invoice_id": update.invoice_id,
+                "invoice": invoice,
+                "contact_id": update.contact_id,
+                "written": update.properties,
+            });
+            report::store(context, facts).await
+        })
         .await?;
     Ok(json!({
         "outcome": "updated",
@@ -94,20 +94,16 @@ async fn read_invoice(
 ) -> Result<Done<Option<ReadInvoice>>, StepError> {
     let Parameters { organisation_id, invoice_id } = parameters;
     let connection = context.connection(Provider::Xero, Some(organisation_id)).await?;
+    let xero = context.connectors.xero()?;
     let invoice = context
         .call(Provider::Xero, &connection, async |token| {
-            context.connectors.xero.fetch_invoice(token, organisation_id, invoice_id).await
+            xero.fetch_invoice(token, organisation_id, invoice_id).await
         })
         .await?;
     let Some(invoice) = invoice else { return Ok(Done::new(None)) };
     let about = invoice.invoice_number.clone();
-    let record = RelatedRecord {
-        system: Provider::Xero,
-        record_type: "invoice",
-        record_id: invoice.invoice_id.clone(),
-        action: RecordAction::Read,
-    };
-    Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(record).about(about))
+    let read = record(Provider::Xero, "invoice", &invoice.invoice_id, RecordAction::Read);
+    Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(read).about(about))
 }
 
 impl From<Invoice> for ReadInvoice {
@@ -152,15 +148,16 @@ fn check(invoice_id: &str, invoice: Option<&ReadInvoice>) -> Check {
 
 async fn find_contact(context: &StepContext<'_>, email: &str) -> Result<Done<Option<String>>, StepError> {
     let connection = context.connection(Provider::HubSpot, None).await?;
+    let hubspot = context.connectors.hubspot()?;
     let contact = context
         .call(Provider::HubSpot, &connection, async |token| {
-            context.connectors.hubspot.find_contact_by_email(token, email, &["email"]).await
+            hubspot.find_contact_by_email(token, email, &["email"]).await
         })
         .await?;
     Ok(match contact {
         Some(contact) => {
-            let record = contact_record(&contact.id, RecordAction::Read);
-            Done::new(Some(contact.id)).touching(record)
+            let read = record(Provider::HubSpot, "contact", &contact.id, RecordAction::Read);
+            Done::new(Some(contact.id)).touching(read)
         }
         None => Done::new(None),
     })
@@ -185,7 +182,7 @@ impl Update<'_> {
             action: &format!("PATCH contact {}", self.contact_id),
             request: &json!({ "properties": self.properties }),
         };
-        let hubspot = &context.connectors.hubspot;
+        let hubspot = context.connectors.hubspot()?;
         let look = async || {
             let names: Vec<&str> = self.properties.keys().map(String::as_str).collect();
             let contact = context
@@ -204,8 +201,8 @@ impl Update<'_> {
             Ok(contact.id)
         };
         let contact_id = context.once(write, look, patch).await?;
-        let record = contact_record(&contact_id, RecordAction::Update);
-        Ok(Done::new(contact_id).touching(record))
+        let updated = record(Provider::HubSpot, "contact", &contact_id, RecordAction::Update);
+        Ok(Done::new(contact_id).touching(updated))
     }
 
     /// Two jobs about the same payment of the same invoice mean the same write. When the invoice is paid anew, with
@@ -224,39 +221,6 @@ impl Update<'_> {
             .iter()
             .filter(|(name, _)| name.as_str() != "lifecyclestage")
             .all(|(name, value)| contact.properties.get(name).is_some_and(|is| is.as_deref() == Some(value)))
-    }
-}
-
-/// The same for every attempt, so that storing it twice changes nothing.
-async fn store_report(
-    context: &StepContext<'_>,
-    invoice: Option<&ReadInvoice>,
-    update: &Update<'_>,
-) -> Result<Done<Report>, StepError> {
-    let claim = context.claim;
-    let report = json!({
-        "job_id": claim.job_id,
-        "workflow": claim.job_type,
-        "invoice_id": update.invoice_id,
-        "invoice": invoice,
-        "contact_id": update.contact_id,
-        "written": update.properties,
-    });
-    let content = serde_json::to_vec_pretty(&report).expect("plain data serialises");
-    let size_bytes = content.len();
-    let payloads = &context.app.payloads;
-    let key = payloads
-        .put_result(claim.tenant_id, claim.job_id, "report.json", "application/json", content)
-        .await?;
-    Ok(Done::new(Report { bucket: payloads.bucket().to_owned(), key, size_bytes }))
-}
-
-fn contact_record(contact_id: &str, action: RecordAction) -> RelatedRecord {
-    RelatedRecord {
-        system: Provider::HubSpot,
-        record_type: "contact",
-        record_id: contact_id.to_owned(),
-        action,
     }
 }
 

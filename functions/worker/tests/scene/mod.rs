@@ -1,7 +1,9 @@
-//! A tenant with a Xero organisation and a HubSpot portal, on real servers, and a worker for its jobs.
+//! A tenant with an account at every provider, on real servers, and a worker for its jobs.
 
 #![allow(dead_code, reason = "each test file uses its part of the scene")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod crash;
 
 use std::{
     collections::HashMap,
@@ -13,17 +15,25 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use zixly_domain::{Delivery, DeliveryId, Event, JobId, Provider, TenantId, TokenSet, TokenSetId};
+use zixly_domain::{
+    ConnectionId, Delivery, DeliveryId, Event, JobId, JobRequest, Provider, TenantId, TokenSet, TokenSetId,
+    Workflow,
+};
 use zixly_queues::Message;
 use zixly_secrets::TokenSets;
 use zixly_simulator::{ClientCredentials, Running, Simulator, SimulatorConfig};
-use zixly_store::deliveries::{Received, file};
+use zixly_store::{
+    deliveries::{Received, file},
+    triggers,
+};
 use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
 use zixly_worker::{App, WorkerConfig};
 
 pub const INVOICE_ID: &str = "a03ffcd2-5d91-4c7e-b483-318584e9e439";
 pub const EMAIL: &str = "liam@rockstar.com";
-const PORTAL_ID: u64 = 12_345_678;
+pub const PORTAL_ID: u64 = 12_345_678;
+pub const SHOP: &str = "demo-shop.myshopify.com";
+pub const WORKSPACE: &str = "1200000000000100";
 const CLIENT_SECRET: &str = "client-secret-marker";
 
 pub struct Scene {
@@ -34,6 +44,9 @@ pub struct Scene {
     pub organisation_id: String,
     pub xero_token_set: TokenSetId,
     pub hubspot_token_set: TokenSetId,
+    pub shopify_token_set: TokenSetId,
+    pub xero_connection: ConnectionId,
+    pub asana_connection: ConnectionId,
     pub job_queue_url: String,
     pub dead_letter_queue_url: String,
     pub settings: HashMap<String, String>,
@@ -50,17 +63,29 @@ impl Scene {
     }
 
     pub async fn empty() -> Self {
+        Self::with_providers(|_| {}).await
+    }
+
+    /// An empty scene with providers that are changed by what `change` does.
+    pub async fn with_providers(change: impl FnOnce(&mut SimulatorConfig)) -> Self {
         let organisation = Uuid::new_v4();
         let client = || ClientCredentials { id: "client".to_owned(), secret: CLIENT_SECRET.to_owned() };
-        let config = SimulatorConfig::new(client(), client(), organisation, PORTAL_ID);
+        let mut config = SimulatorConfig::new(client(), client(), organisation, PORTAL_ID);
+        config.shopify_client = client();
+        config.asana_client = client();
+        change(&mut config);
         let simulator = Simulator::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let database = TestDatabase::create().await;
         let aws = LocalAws::new();
         let tenant_id = database.tenant("demo").await;
         let organisation_id = organisation.to_string();
-        let (_, xero_token_set) = database.connect_account(tenant_id, Provider::Xero, &organisation_id).await;
+        let (xero_connection, xero_token_set) =
+            database.connect_account(tenant_id, Provider::Xero, &organisation_id).await;
         let (_, hubspot_token_set) =
             database.connect_account(tenant_id, Provider::HubSpot, &PORTAL_ID.to_string()).await;
+        let (_, shopify_token_set) = database.connect_account(tenant_id, Provider::Shopify, SHOP).await;
+        let (asana_connection, asana_token_set) =
+            database.connect_account(tenant_id, Provider::Asana, WORKSPACE).await;
 
         let secret = json!({
             "database_url": database.url(Role::Worker),
@@ -68,6 +93,11 @@ impl Scene {
             "xero_client_secret": CLIENT_SECRET,
             "hubspot_client_id": "client",
             "hubspot_client_secret": CLIENT_SECRET,
+            "shopify_client_id": "client",
+            "shopify_client_secret": CLIENT_SECRET,
+            "asana_client_id": "client",
+            "asana_client_secret": CLIENT_SECRET,
+            "trading_api_key": "trading-key",
         });
         let job_queue_url = aws.queue("jobs").await;
         let dead_letter_queue_url = aws.queue("dead-letters").await;
@@ -82,6 +112,12 @@ impl Scene {
                 ("XERO_TOKEN_URL", format!("{}/xero/connect/token", simulator.url)),
                 ("HUBSPOT_API_URL", format!("{}/hubspot", simulator.url)),
                 ("HUBSPOT_API_VERSION", "2026-03".to_owned()),
+                ("SHOPIFY_SHOP_URL", format!("{}/shopify/{{shop}}", simulator.url)),
+                ("SHOPIFY_API_VERSION", "2026-07".to_owned()),
+                ("ASANA_API_URL", format!("{}/asana/api/1.0", simulator.url)),
+                ("ASANA_TOKEN_URL", format!("{}/asana/-/oauth_token", simulator.url)),
+                ("TRADING_API_URL", format!("{}/trading", simulator.url)),
+                ("SWEEP_CALLBACK_URL", format!("{}/nobody", simulator.url)),
                 ("LEASE_MS", "1500".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
@@ -95,6 +131,9 @@ impl Scene {
             organisation_id,
             xero_token_set,
             hubspot_token_set,
+            shopify_token_set,
+            xero_connection,
+            asana_connection,
             job_queue_url,
             dead_letter_queue_url,
             settings,
@@ -103,11 +142,13 @@ impl Scene {
         let organisation_id = scene.organisation_id.clone();
         scene.grant("xero", &organisation_id, xero_token_set).await;
         scene.grant("hubspot", &PORTAL_ID.to_string(), hubspot_token_set).await;
+        scene.grant("shopify", SHOP, shopify_token_set).await;
+        scene.grant("asana", WORKSPACE, asana_token_set).await;
         scene
     }
 
     /// Consents as the account's owner, and stores the tokens.
-    async fn grant(&self, provider: &str, account: &str, token_set_id: TokenSetId) {
+    pub async fn grant(&self, provider: &str, account: &str, token_set_id: TokenSetId) {
         let granted = self.control("grant", json!({ "provider": provider, "accounts": [account] })).await;
         let text = |name: &str| SecretString::from(granted[name].as_str().unwrap());
         let token_set = TokenSet {
@@ -143,6 +184,11 @@ impl Scene {
         self.control("seed", json!({ "provider": "hubspot", "kind": "contact", "record": record })).await;
     }
 
+    /// Puts a record into the demo account at a provider.
+    pub async fn seed(&self, provider: &str, kind: &str, record: Value) -> Value {
+        self.control("seed", json!({ "provider": provider, "kind": kind, "record": record })).await
+    }
+
     /// Has the providers misbehave.
     pub async fn fault(&self, fault: Value) {
         self.control("faults", fault).await;
@@ -172,6 +218,19 @@ impl Scene {
         self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
+    /// The numbers of the invoices that are paid in Xero, as another client of it sees them.
+    pub async fn paid_xero_invoices(&self) -> Vec<String> {
+        let consent = json!({ "provider": "xero", "accounts": [self.organisation_id] });
+        let token = self.control("grant", consent).await;
+        let url = format!("{}/xero/api.xro/2.0/Invoices?Statuses=PAID", self.simulator.url);
+        let request = self.http.get(url).bearer_auth(token["access_token"].as_str().unwrap());
+        let request =
+            request.header("xero-tenant-id", &self.organisation_id).header("accept", "application/json");
+        let found: Value = request.send().await.unwrap().json().await.unwrap();
+        let invoices = found["Invoices"].as_array().unwrap();
+        invoices.iter().map(|invoice| invoice["InvoiceNumber"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Files an event about the invoice, as the door does. `occurrence` makes it another event about the same.
     pub async fn job_for_invoice(&self, occurrence: u32) -> JobId {
         self.job_for(INVOICE_ID, occurrence).await
@@ -186,6 +245,7 @@ impl Scene {
             resource_id: invoice_id.into(),
             occurred_at: None,
             dedupe_key: format!("{invoice_id}/{occurrence}"),
+            other_dedupe_key: None,
             payload: json!({}),
         };
         let delivery = Delivery { provider: Provider::Xero, events: vec![event], unreadable: Vec::new() };
@@ -202,13 +262,24 @@ impl Scene {
         filed.jobs[0].1
     }
 
+    /// A job that nobody but a call asks for. `business_key` makes it one of a kind.
+    pub async fn start(&self, workflow: Workflow, parameters: Value, business_key: Option<&str>) -> JobId {
+        let request = JobRequest { workflow, parameters, business_key: business_key.map(str::to_owned) };
+        let store = self.database.store(Role::Webhook);
+        let mut session = store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let job_id = triggers::start_once(&tx, self.tenant_id, &request).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        job_id
+    }
+
     /// A worker in this process.
     pub fn worker(&self) -> App {
         let config = WorkerConfig::from_lookup(|name| self.settings.get(name).cloned()).unwrap();
         App::new(config, &self.aws.config)
     }
 
-    /// A worker as a process of its own, held up at `failpoint` when it gets there.
+    /// A worker as a process of its own, with what it does at a failpoint: `begun:read-order=pause`.
     pub async fn worker_process(&self, failpoint: Option<&str>) -> FunctionProcess {
         let aws = AWS_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let environment = self
@@ -217,7 +288,7 @@ impl Scene {
             .into_iter()
             .chain(aws)
             .chain([("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone())])
-            .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), format!("{point}=pause"))));
+            .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), point.to_owned())));
         FunctionProcess::start(env!("CARGO_BIN_EXE_zixly-worker"), environment, Duration::from_secs(30)).await
     }
 
@@ -256,6 +327,11 @@ impl Scene {
         self.database
             .text(&format!("select ({column})::text from pipeline_jobs where job_id = '{job_id}'"))
             .await
+    }
+
+    /// What the job gave.
+    pub async fn result(&self, job_id: JobId) -> Value {
+        serde_json::from_str(&self.job_column(job_id, "result").await).unwrap()
     }
 
     /// Names and statuses of all steps, in order.

@@ -12,6 +12,69 @@ pub(super) struct Contact {
     properties: BTreeMap<String, Box<RawValue>>,
 }
 
+#[derive(Deserialize)]
+pub(super) struct Object {
+    pub(super) id: String,
+    pub(super) properties: BTreeMap<String, Box<RawValue>>,
+    #[serde(default)]
+    associations: BTreeMap<String, Associated>,
+}
+
+#[derive(Deserialize)]
+struct Associated {
+    results: Vec<AssociatedId>,
+}
+
+#[derive(Deserialize)]
+struct AssociatedId {
+    id: String,
+}
+
+impl Object {
+    pub(super) fn property(&self, name: &str) -> Option<String> {
+        text_of(self.properties.get(name)?).filter(|value| !value.is_empty())
+    }
+
+    /// The ids of the associated records of a type, each once: a record may be associated in several ways.
+    pub(super) fn associated(&self, object_type: &str) -> Vec<String> {
+        let found = self.associations.get(object_type).map(|found| found.results.as_slice());
+        let mut ids: Vec<String> = found.unwrap_or_default().iter().map(|record| record.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct NewNote<'a> {
+    pub(super) properties: NewNoteProperties<'a>,
+    pub(super) associations: [NewAssociation<'a>; 1],
+}
+
+#[derive(Serialize)]
+pub(super) struct NewNoteProperties<'a> {
+    pub(super) hs_timestamp: String,
+    pub(super) hs_note_body: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewAssociation<'a> {
+    pub(super) to: ObjectId<'a>,
+    pub(super) types: [AssociationType; 1],
+}
+
+#[derive(Serialize)]
+pub(super) struct ObjectId<'a> {
+    pub(super) id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssociationType {
+    pub(super) association_category: &'static str,
+    pub(super) association_type_id: u16,
+}
+
 #[derive(Serialize)]
 pub(super) struct ContactUpdate<'a> {
     pub(super) properties: &'a BTreeMap<String, String>,

@@ -8,12 +8,41 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Invoice, InvoiceContact};
+use super::{Invoice, InvoiceContact, Payment};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Invoices {
     pub(super) invoices: Vec<WireInvoice>,
+    #[serde(rename = "pagination")]
+    pub(super) pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pagination {
+    pub(super) page_count: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Contacts {
+    pub(super) contacts: Vec<WireContact>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Payments {
+    pub(super) payments: Vec<WirePayment>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct WirePayment {
+    #[serde(rename = "PaymentID")]
+    pub(super) payment_id: String,
+    #[serde(default, deserialize_with = "exact_decimal")]
+    amount: Option<Decimal>,
 }
 
 #[derive(Deserialize)]
@@ -29,19 +58,38 @@ pub(super) struct WireInvoice {
     total: Option<Decimal>,
     #[serde(default, deserialize_with = "exact_decimal")]
     amount_paid: Option<Decimal>,
+    #[serde(default, deserialize_with = "exact_decimal")]
+    amount_due: Option<Decimal>,
     currency_code: Option<String>,
     #[serde(default, deserialize_with = "date")]
     fully_paid_on_date: Option<Date>,
     contact: Option<WireContact>,
+    payments: Option<Vec<WirePayment>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireContact {
+pub(super) struct WireContact {
     #[serde(rename = "ContactID")]
-    contact_id: Option<String>,
+    pub(super) contact_id: Option<String>,
     name: Option<String>,
     email_address: Option<String>,
+    contact_number: Option<String>,
+    contact_status: Option<String>,
+}
+
+impl WireContact {
+    pub(super) fn has_email(&self, email: &str) -> bool {
+        self.email_address.as_deref().is_some_and(|address| address.trim().eq_ignore_ascii_case(email))
+    }
+
+    pub(super) fn has_number(&self, number: &str) -> bool {
+        self.contact_number.as_deref() == Some(number)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.contact_status.as_deref().is_none_or(|status| status == "ACTIVE")
+    }
 }
 
 impl From<WireInvoice> for Invoice {
@@ -53,10 +101,18 @@ impl From<WireInvoice> for Invoice {
             status: wire.status,
             total: wire.total,
             amount_paid: wire.amount_paid,
+            amount_due: wire.amount_due,
             currency_code: wire.currency_code,
             fully_paid_on: wire.fully_paid_on_date,
             contact: wire.contact.map(InvoiceContact::from),
+            payments: wire.payments.unwrap_or_default().into_iter().map(Payment::from).collect(),
         }
+    }
+}
+
+impl From<WirePayment> for Payment {
+    fn from(wire: WirePayment) -> Self {
+        Self { payment_id: wire.payment_id, amount: wire.amount }
     }
 }
 

@@ -1,0 +1,269 @@
+//! A completed Asana task becomes a note on its HubSpot deal. The task says which deal that is by its external gid.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use zixly_connectors::{asana::Task, hubspot::HubSpot};
+use zixly_domain::{Provider, RecordAction};
+use zixly_store::connections::Connection;
+
+use super::{hubspot_deal_to_asana::EXTERNAL_PREFIX, nothing_to_do, record, report};
+use crate::{
+    effects::Write,
+    error::StepError,
+    steps::{Done, Halt, JobRun, StepContext},
+};
+
+#[derive(Deserialize)]
+struct Parameters {
+    workspace: String,
+    task: String,
+}
+
+/// What is read of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ReadTask {
+    name: String,
+    completed: bool,
+    completed_at: Option<Timestamp>,
+    url: Option<String>,
+    external_gid: Option<String>,
+}
+
+/// What is to be noted, or why there is nothing to do.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Check {
+    Completed(Plan),
+    Stop(String),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Plan {
+    deal_id: String,
+    completed_at: Timestamp,
+    /// Stands in the note, which is found again by it.
+    mark: String,
+    body: String,
+}
+
+/// Runs the steps; gives the job's result.
+pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+    let parameters: Parameters = job.parameters()?;
+    let task = job.step("read-task", async |context| read_task(context, &parameters).await).await?;
+    let checked =
+        job.step("check-task", async |_| Ok(Done::new(check(&parameters.task, task.as_ref())))).await?;
+    let plan = match checked {
+        Check::Completed(plan) => plan,
+        Check::Stop(why) => return Ok(nothing_to_do(&why)),
+    };
+    let there =
+        job.step("find-deal", async |context| Portal::open(context, &plan).await?.find_deal().await).await?;
+    if !there {
+        return Ok(nothing_to_do(&format!("HubSpot has no deal {} any more.", plan.deal_id)));
+    }
+    let note_id =
+        job.step("add-note", async |context| Portal::open(context, &plan).await?.add_note().await).await?;
+    let report = job
+        .step("store-report", async |context| {
+            let facts = json!({
+                "workspace": parameters.workspace,
+                "task_gid": parameters.task,
+                "task": task,
+                "deal_id": plan.deal_id,
+                "note_id": note_id,
+                "written": plan.body,
+            });
+            report::store(context, facts).await
+        })
+        .await?;
+    Ok(json!({
+        "outcome": "noted",
+        "summary": format!("Deal {} in HubSpot has a note about it.", plan.deal_id),
+        "note_id": note_id,
+        "report": report,
+    }))
+}
+
+async fn read_task(
+    context: &StepContext<'_>,
+    parameters: &Parameters,
+) -> Result<Done<Option<ReadTask>>, StepError> {
+    let Parameters { workspace, task } = parameters;
+    let connection = context.connection(Provider::Asana, Some(workspace)).await?;
+    let asana = context.connectors.asana()?;
+    let found =
+        context.call(Provider::Asana, &connection, async |token| asana.fetch_task(token, task).await).await?;
+    let Some(found) = found else { return Ok(Done::new(None)) };
+    let (about, read) = (found.name.clone(), record(Provider::Asana, "task", &found.gid, RecordAction::Read));
+    Ok(Done::new(Some(ReadTask::from(found))).touching(read).about(Some(about)))
+}
+
+impl From<Task> for ReadTask {
+    fn from(task: Task) -> Self {
+        Self {
+            name: task.name,
+            completed: task.completed,
+            completed_at: task.completed_at,
+            url: task.permalink_url,
+            external_gid: task.external_gid,
+        }
+    }
+}
+
+fn check(task_gid: &str, task: Option<&ReadTask>) -> Check {
+    let Some(task) = task else {
+        return Check::Stop(format!("Asana has no task {task_gid} any more."));
+    };
+    let name = &task.name;
+    let deal_id = task.external_gid.as_deref().and_then(|gid| gid.strip_prefix(EXTERNAL_PREFIX));
+    match (deal_id, task.completed_at.filter(|_| task.completed)) {
+        (None, _) => Check::Stop(format!("Task {name} belongs to no HubSpot deal.")),
+        (_, None) => Check::Stop(format!("Task {name} is not completed.")),
+        (Some(deal_id), Some(completed_at)) => {
+            // Letters, digits and hyphens only, so that nothing makes a link of it or escapes it.
+            let mark = format!("asana-task-{task_gid}-{}", completed_at.as_millisecond());
+            let title = match task.url.as_deref().filter(|url| url.starts_with("https://")) {
+                Some(url) => format!("<a href=\"{}\">{}</a>", escaped(url), escaped(name)),
+                None => escaped(name),
+            };
+            let day = completed_at.strftime("%Y-%m-%d %H:%M UTC");
+            Check::Completed(Plan {
+                deal_id: deal_id.to_owned(),
+                completed_at,
+                body: format!("<p>Done in Asana: {title}, {day}.</p><p>Zixly reference {mark}</p>"),
+                mark,
+            })
+        }
+    }
+}
+
+/// A note is HTML, and the name of a task is anything.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The tenant's portal at HubSpot, and what is to be noted there.
+struct Portal<'a> {
+    context: &'a StepContext<'a>,
+    hubspot: &'a HubSpot,
+    connection: Connection,
+    plan: &'a Plan,
+}
+
+impl<'a> Portal<'a> {
+    async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
+        let connection = context.connection(Provider::HubSpot, None).await?;
+        Ok(Self { context, hubspot: context.connectors.hubspot()?, connection, plan })
+    }
+
+    async fn find_deal(&self) -> Result<Done<bool>, StepError> {
+        let deal = self
+            .context
+            .call(Provider::HubSpot, &self.connection, async |token| {
+                self.hubspot.fetch_deal(token, &self.plan.deal_id).await
+            })
+            .await?;
+        Ok(match deal {
+            Some(deal) => {
+                Done::new(true).touching(record(Provider::HubSpot, "deal", &deal.id, RecordAction::Read))
+            }
+            None => Done::new(false),
+        })
+    }
+
+    async fn add_note(&self) -> Result<Done<String>, StepError> {
+        let Plan { deal_id, completed_at, mark, body } = self.plan;
+        let write = Write {
+            effect_key: &format!("hubspot/{}/deal/{deal_id}/note/{mark}", self.connection.account_id),
+            step: "add-note",
+            provider: Provider::HubSpot,
+            connection: &self.connection,
+            target: &format!("note {mark}"),
+            action: &format!("POST note on deal {deal_id}"),
+            request: &json!({ "deal_id": deal_id, "body": body }),
+        };
+        let add = async || {
+            self.context
+                .call(Provider::HubSpot, &self.connection, async |token| {
+                    self.hubspot.create_note_on_deal(token, deal_id, body, *completed_at).await
+                })
+                .await
+        };
+        let note_id = self.context.once(write, async || self.look_for_note().await, add).await?;
+        let created = record(Provider::HubSpot, "note", &note_id, RecordAction::Create);
+        Ok(Done::new(note_id).touching(created))
+    }
+
+    /// Newest first: it was written a moment ago, if it was.
+    async fn look_for_note(&self) -> Result<Option<String>, StepError> {
+        let ids = self
+            .context
+            .call(Provider::HubSpot, &self.connection, async |token| {
+                self.hubspot.list_notes_of_deal(token, &self.plan.deal_id).await
+            })
+            .await?;
+        for id in ids.unwrap_or_default() {
+            let note = self
+                .context
+                .call(Provider::HubSpot, &self.connection, async |token| {
+                    self.hubspot.fetch_note(token, &id).await
+                })
+                .await?;
+            if note.and_then(|note| note.body).is_some_and(|body| body.contains(&self.plan.mark)) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> ReadTask {
+        ReadTask {
+            name: "Kick-off: <Acme> & Co".into(),
+            completed: true,
+            completed_at: Some("2026-10-01T02:44:21.987Z".parse().unwrap()),
+            url: Some("https://app.asana.com/0/1/2".into()),
+            external_gid: Some("hubspot-deal-987654321".into()),
+        }
+    }
+
+    fn stops(change: impl FnOnce(&mut ReadTask)) -> String {
+        let mut task = task();
+        change(&mut task);
+        match check("2", Some(&task)) {
+            Check::Stop(why) => why,
+            go => panic!("{go:?} should have stopped"),
+        }
+    }
+
+    #[test]
+    fn a_completed_task_is_a_note_that_can_be_found_again() {
+        let Check::Completed(plan) = check("1200000000000002", Some(&task())) else {
+            panic!("it is completed")
+        };
+        assert_eq!(plan.deal_id, "987654321");
+        assert_eq!(
+            plan.body,
+            "<p>Done in Asana: <a href=\"https://app.asana.com/0/1/2\">Kick-off: &lt;Acme&gt; &amp; Co</a>, \
+             2026-10-01 02:44 UTC.</p><p>Zixly reference asana-task-1200000000000002-1790822661987</p>"
+        );
+        assert!(plan.body.contains(&plan.mark));
+    }
+
+    #[test]
+    fn everything_else_stops_and_says_why() {
+        assert_eq!(stops(|task| task.completed = false), "Task Kick-off: <Acme> & Co is not completed.");
+        for external_gid in [None, Some("invoice-7".to_owned())] {
+            assert_eq!(
+                stops(|task| task.external_gid = external_gid),
+                "Task Kick-off: <Acme> & Co belongs to no HubSpot deal."
+            );
+        }
+        assert_eq!(check("2", None), Check::Stop("Asana has no task 2 any more.".into()));
+    }
+}

@@ -1,0 +1,186 @@
+//! What the fallback polls find, and that what they start is done once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod scene;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use scene::{
+    PORTAL_ID, Scene,
+    crash::{Point, killed_at, points},
+    handle,
+};
+use serde_json::{Value, json};
+use zixly_domain::{ConnectionId, JobId, Workflow};
+use zixly_store::polls::{self, DuePoll};
+use zixly_testkit::Role;
+
+/// The next poll, as the scheduler starts it.
+async fn poll(scene: &Scene, poll: Workflow, connection_id: ConnectionId) -> JobId {
+    let due = DuePoll { tenant_id: scene.tenant_id, connection_id, poll };
+    let store = scene.database.store(Role::Scheduler);
+    let mut session = store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let job_id = polls::start(&tx, &due, Duration::ZERO).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    job_id
+}
+
+async fn xero_poll(scene: &Scene) -> JobId {
+    poll(scene, Workflow::XeroPaidInvoicesPoll, scene.xero_connection).await
+}
+
+async fn asana_poll(scene: &Scene) -> JobId {
+    poll(scene, Workflow::AsanaCompletedTasksPoll, scene.asana_connection).await
+}
+
+async fn jobs_of(scene: &Scene, workflow: Workflow) -> Vec<JobId> {
+    let query =
+        format!("select string_agg(job_id::text, ' ') from pipeline_jobs where job_type = '{workflow}'");
+    scene.database.text(&query).await.split_whitespace().map(|id| id.parse().unwrap()).collect()
+}
+
+/// The wait of a poll for its next one, which the scheduler keeps.
+async fn a_minute_later(scene: &Scene) {
+    scene.database.superuser().await.batch_execute("update polls set next_at = now()").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_invoice_that_was_paid_without_an_event_is_found_once() {
+    let scene = Scene::paid_invoice().await;
+    scene.seed_invoice(json!({ "InvoiceID": "b13ffcd2-5d91-4c7e-b483-318584e9e440", "InvoiceNumber": "BILL-1", "Type": "ACCPAY" })).await;
+    let worker = scene.worker();
+    let first = xero_poll(&scene).await;
+    assert_eq!(scene.run_to_the_end(&worker, first).await, "COMPLETED");
+    assert_eq!(scene.result(first).await["summary"], "Found without a job: 1 paid invoices.");
+    let jobs = jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await;
+    assert_eq!(jobs.len(), 1, "a bill is no business of the workflow");
+    assert_eq!(scene.aws.receive(&scene.job_queue_url).await.len(), 1, "the job is rung for");
+    assert_eq!(scene.run_to_the_end(&worker, jobs[0]).await, "COMPLETED");
+    assert_eq!(scene.writes().await.len(), 1);
+
+    a_minute_later(&scene).await;
+    let second = xero_poll(&scene).await;
+    assert_eq!(scene.run_to_the_end(&worker, second).await, "COMPLETED");
+    assert_eq!(scene.result(second).await["outcome"], "nothing to do");
+    assert_eq!(jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await, jobs);
+}
+
+#[tokio::test]
+async fn an_invoice_whose_event_came_is_not_written_again() {
+    let scene = Scene::paid_invoice().await;
+    let worker = scene.worker();
+    let by_event = scene.job_for_invoice(1).await;
+    assert_eq!(scene.run_to_the_end(&worker, by_event).await, "COMPLETED");
+    let poll = xero_poll(&scene).await;
+    assert_eq!(scene.run_to_the_end(&worker, poll).await, "COMPLETED");
+    for job_id in jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await {
+        assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+    }
+    assert_eq!(scene.writes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn many_paid_invoices_are_all_found_and_the_next_look_goes_on_from_there() {
+    let scene = Scene::empty().await;
+    for n in 0..230 {
+        let id = format!("a03ffcd2-5d91-4c7e-b483-{n:012}");
+        scene.seed_invoice(json!({ "InvoiceID": id, "InvoiceNumber": format!("INV-{n}") })).await;
+    }
+    let worker = scene.worker();
+    let first = xero_poll(&scene).await;
+    assert_eq!(scene.run_to_the_end(&worker, first).await, "COMPLETED");
+    assert_eq!(jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await.len(), 230);
+    assert_eq!(scene.calls().await.iter().filter(|call| call.contains("Statuses=PAID")).count(), 3);
+    let cursor = scene.database.text("select cursor::text from polls").await;
+    let cursor: Value = serde_json::from_str(&cursor).unwrap();
+    let since: Timestamp = cursor["modified_since"].as_str().unwrap().parse().unwrap();
+    let minutes = Timestamp::now().duration_since(since).as_secs() / 60;
+    assert!((4..=6).contains(&minutes), "{cursor}");
+    assert_eq!(cursor["page"], 1);
+}
+
+#[tokio::test]
+async fn a_poll_waits_where_xero_does_not_let_it_in() {
+    let scene = Scene::paid_invoice().await;
+    scene.fault(json!({ "provider": "xero", "fault": "rate_limit", "retry_after_s": 60, "times": 1 })).await;
+    let worker = scene.worker();
+    let job_id = xero_poll(&scene).await;
+    handle(&worker, scene.ring(job_id)).await;
+    assert_eq!(scene.job_column(job_id, "waiting_reason").await, "rate budget");
+    scene.fault(json!({ "provider": "xero", "fault": "revoke" })).await;
+    scene.hurry().await;
+    handle(&worker, scene.ring(job_id)).await;
+    assert_eq!(scene.job_column(job_id, "waiting_reason").await, "reauthorisation");
+}
+
+/// A project that the workflow has made, and its task completed by a person without any event reaching us.
+async fn completed_task() -> (Scene, String) {
+    let scene = Scene::empty().await;
+    let properties = json!({ "dealname": "Acme", "dealstage": "closedwon" });
+    scene.seed("hubspot", "deal", json!({ "id": "987654321", "properties": properties })).await;
+    let parameters = json!({ "portal_id": PORTAL_ID.to_string(), "deal_id": "987654321" });
+    let made = scene.start(Workflow::HubspotDealToAsana, parameters, None).await;
+    assert_eq!(scene.run_to_the_end(&scene.worker(), made).await, "COMPLETED");
+    let result = scene.result(made).await;
+    let task = json!({
+        "gid": result["task_gid"], "name": "Kick-off: Acme", "completed": true,
+        "completed_at": "2026-10-01T02:44:21.987Z", "modified_at": Timestamp::now().to_string(),
+        "projects": [result["project_gid"]], "external": { "gid": "hubspot-deal-987654321" },
+    });
+    scene.seed("asana", "task", task).await;
+    // One that belongs to no deal.
+    let other = json!({
+        "name": "Order chairs", "completed": true, "completed_at": "2026-10-01T02:44:21.987Z",
+        "modified_at": Timestamp::now().to_string(), "projects": [result["project_gid"]],
+    });
+    scene.seed("asana", "task", other).await;
+    (scene, result["task_gid"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_task_that_was_completed_without_an_event_is_found_once() {
+    let (scene, task_gid) = completed_task().await;
+    let worker = scene.worker();
+    for started in [1, 0] {
+        let job_id = asana_poll(&scene).await;
+        assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+        assert_eq!(scene.result(job_id).await["jobs"].as_u64().unwrap_or(0), started);
+        a_minute_later(&scene).await;
+    }
+    let jobs = jobs_of(&scene, Workflow::AsanaTaskToHubspot).await;
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(scene.job_column(jobs[0], "parameters ->> 'task'").await, task_gid);
+    assert_eq!(scene.run_to_the_end(&worker, jobs[0]).await, "COMPLETED");
+    let notes = scene
+        .writes()
+        .await
+        .iter()
+        .filter(|write| write["path"].as_str().unwrap().ends_with("/notes"))
+        .count();
+    assert_eq!(notes, 1);
+}
+
+#[tokio::test]
+async fn without_a_project_asana_is_not_asked() {
+    let scene = Scene::empty().await;
+    let job_id = asana_poll(&scene).await;
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
+    assert_eq!(scene.calls().await, Vec::<String>::new());
+}
+
+async fn starts_one_job_when_killed_at(point: Point) {
+    let scene = Scene::paid_invoice().await;
+    let job_id = xero_poll(&scene).await;
+    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
+    assert_eq!(jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await.len(), 1, "{point:?}");
+}
+
+#[tokio::test]
+async fn a_worker_killed_anywhere_is_resumed_and_starts_each_job_once() {
+    let points = points(&["list-paid-invoices", "start-jobs"], &[]);
+    join_all(points.into_iter().map(starts_one_job_when_killed_at)).await;
+}

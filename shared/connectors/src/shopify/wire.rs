@@ -1,0 +1,268 @@
+//! Shopify's JSON, as the reference of its GraphQL Admin API has it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use zixly_domain::Provider;
+
+use super::{Customer, Order, OrderLine};
+use crate::http;
+use crate::{ConnectorError, MalformedAnswer};
+
+#[derive(Deserialize)]
+pub(super) struct GraphQl<T> {
+    pub(super) data: Option<T>,
+    #[serde(default)]
+    pub(super) errors: Vec<QueryError>,
+    pub(super) extensions: Option<Extensions>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct QueryError {
+    message: Option<String>,
+    extensions: Option<ErrorExtensions>,
+}
+
+#[derive(Deserialize)]
+struct ErrorExtensions {
+    code: Option<String>,
+}
+
+impl QueryError {
+    pub(super) fn code(&self) -> Option<&str> {
+        self.extensions.as_ref()?.code.as_deref()
+    }
+
+    pub(super) fn words(&self) -> Option<String> {
+        self.message.clone()
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Extensions {
+    pub(super) cost: Option<Cost>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Cost {
+    requested_query_cost: f64,
+    throttle_status: ThrottleStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ThrottleStatus {
+    currently_available: f64,
+    restore_rate: f64,
+}
+
+impl Cost {
+    /// Until the bucket holds what the query costs.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let missing = self.requested_query_cost - self.throttle_status.currently_available;
+        let seconds = (missing / self.throttle_status.restore_rate).ceil();
+        // Also refuses what is no number, as when nothing is restored.
+        (1.0..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct OrderData {
+    /// Null for an order that is not there; left out, the answer is to something else.
+    #[serde(deserialize_with = "present")]
+    pub(super) order: Option<WireOrder>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireOrder {
+    pub(super) id: String,
+    name: String,
+    email: Option<String>,
+    test: Option<bool>,
+    display_financial_status: Option<String>,
+    cancelled_at: Option<Timestamp>,
+    processed_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    currency_code: Option<String>,
+    taxes_included: Option<bool>,
+    total_price_set: MoneyBag,
+    total_tax_set: Option<MoneyBag>,
+    total_shipping_price_set: Option<MoneyBag>,
+    total_discounts_set: Option<MoneyBag>,
+    customer: Option<WireCustomer>,
+    line_items: LineItems,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MoneyBag {
+    shop_money: Money,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Money {
+    amount: Decimal,
+    currency_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireCustomer {
+    id: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LineItems {
+    page_info: PageInfo,
+    nodes: Vec<LineItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LineItem {
+    title: String,
+    quantity: u32,
+    sku: Option<String>,
+    original_unit_price_set: MoneyBag,
+}
+
+impl TryFrom<WireOrder> for Order {
+    type Error = ConnectorError;
+
+    fn try_from(wire: WireOrder) -> Result<Self, ConnectorError> {
+        let amount = |bag: Option<MoneyBag>| bag.map_or(Decimal::ZERO, |bag| bag.shop_money.amount);
+        let Money { amount: total, currency_code } = wire.total_price_set.shop_money;
+        let currency_code = currency_code.or(wire.currency_code).ok_or_else(|| {
+            let path = "data.order.currencyCode".to_owned();
+            http::malformed(Provider::Shopify, MalformedAnswer::WrongShape { path })
+        })?;
+        let LineItems { page_info, nodes } = wire.line_items;
+        Ok(Self {
+            name: wire.name,
+            financial_status: wire.display_financial_status,
+            is_test: wire.test.unwrap_or(false),
+            is_cancelled: wire.cancelled_at.is_some(),
+            processed_at: wire.processed_at.or(wire.updated_at),
+            currency_code,
+            taxes_included: wire.taxes_included.unwrap_or(false),
+            total,
+            total_tax: amount(wire.total_tax_set),
+            total_shipping: amount(wire.total_shipping_price_set),
+            total_discounts: amount(wire.total_discounts_set),
+            email: filled(wire.email),
+            customer: wire.customer.map(Customer::from),
+            lines: nodes.into_iter().map(OrderLine::from).collect(),
+            next_lines: page_info.end_cursor.filter(|_| page_info.has_next_page),
+        })
+    }
+}
+
+impl From<WireCustomer> for Customer {
+    fn from(wire: WireCustomer) -> Self {
+        Self {
+            id: wire.id.rsplit('/').next().unwrap_or_default().to_owned(),
+            first_name: filled(wire.first_name),
+            last_name: filled(wire.last_name),
+            email: filled(wire.email),
+        }
+    }
+}
+
+impl From<LineItem> for OrderLine {
+    fn from(wire: LineItem) -> Self {
+        Self {
+            title: wire.title,
+            sku: filled(wire.sku),
+            quantity: wire.quantity,
+            unit_price: wire.original_unit_price_set.shop_money.amount,
+        }
+    }
+}
+
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+#[derive(Serialize)]
+pub(super) struct RefreshRequest<'a> {
+    pub(super) client_id: &'a str,
+    pub(super) client_secret: &'a str,
+    pub(super) grant_type: &'static str,
+    pub(super) refresh_token: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Tokens {
+    pub(super) access_token: SecretString,
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) expires_in: u32,
+}
+
+/// What a shop's token endpoint says when it gives no tokens.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TokenProblem {
+    error: String,
+    error_description: String,
+}
+
+impl TokenProblem {
+    /// "This request requires an active refresh_token".
+    pub(super) fn is_about_the_refresh_token(&self) -> bool {
+        self.error == "invalid_request" && self.error_description.contains("active refresh_token")
+    }
+}
+
+/// What comes with another status than 200: a text, or a list as in GraphQL.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Problem {
+    errors: Value,
+}
+
+impl Problem {
+    pub(super) fn words(self) -> Option<String> {
+        let text = self.errors.as_str().or_else(|| self.errors.pointer("/0/message")?.as_str());
+        text.map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(requested: f64, available: f64, rate: f64) -> Option<u64> {
+        let throttle_status = ThrottleStatus { currently_available: available, restore_rate: rate };
+        Cost { requested_query_cost: requested, throttle_status }.wait().map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_throttled_query_waits_until_the_bucket_holds_its_cost() {
+        assert_eq!(wait(252.0, 2.0, 100.0), Some(3));
+        assert_eq!(wait(52.0, 51.5, 100.0), Some(1));
+        assert_eq!(wait(52.0, 0.0, 0.0), None);
+        assert_eq!(wait(52.0, 60.0, 100.0), None);
+    }
+}
