@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use lambda_http::http::HeaderMap;
-use serde_json::{Map, Value};
-use zixly_domain::{Delivery, DeliveryId};
+use zixly_domain::{Delivery, DeliveryId, JobId, TenantId};
 use zixly_lambda_kit::Chain;
-use zixly_queues::{CarriedDelivery, Message};
+use zixly_payload_store::PayloadError;
+use zixly_queues::{CarriedBody, CarriedDelivery, LARGEST_MESSAGE_BYTES, Message, QueueError};
 use zixly_store::{
     StoreError,
     deliveries::{Filed, Received, file},
 };
-use zixly_webhooks::{Malformed, Verified};
+use zixly_webhooks::{Malformed, Verified, keep};
 
 use crate::{App, app::OpenError};
 
@@ -28,12 +27,12 @@ pub(crate) async fn accept(
     app: &App,
     deadline: Instant,
     verified: &Verified<'_>,
-    headers: &HeaderMap,
+    path: &str,
     content: Result<Delivery, Malformed>,
 ) -> Result<(), NotAccepted> {
     let began = Instant::now();
     let delivery_id = DeliveryId::new();
-    let headers = kept(headers);
+    let headers = keep(path, verified.request().headers);
     let received = Received {
         delivery_id,
         provider: verified.provider(),
@@ -44,7 +43,8 @@ pub(crate) async fn accept(
     };
     match file_in_time(app, &received).await {
         Ok(filed) => {
-            ring(app, deadline, &filed).await;
+            ring(app, &filed.jobs).await;
+            app.measurements.count_jobs(&filed.new_job_types);
             tracing::info!(
                 provider = %received.provider,
                 delivery.id = %delivery_id,
@@ -97,9 +97,12 @@ async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenErr
     Ok(file(&mut store.session().await?, received).await?)
 }
 
+/// How long whoever waits for the answer waits for the doorbell.
+const RING_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A doorbell that is not heard stays in the outbox, so a queue that is down delays the jobs and loses none.
-async fn ring(app: &App, deadline: Instant, filed: &Filed) {
-    match tokio::time::timeout_at(deadline.into(), app.queue.ring(&filed.jobs)).await {
+pub(crate) async fn ring(app: &App, jobs: &[(TenantId, JobId)]) {
+    match tokio::time::timeout(RING_TIMEOUT, app.queue.ring(jobs)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the worker was not rung; the outbox keeps the jobs")
@@ -109,14 +112,7 @@ async fn ring(app: &App, deadline: Instant, filed: &Filed) {
 }
 
 async fn carry(app: &App, deadline: Instant, received: &Received<'_>) -> Result<(), NotAccepted> {
-    let message = Message::File(CarriedDelivery {
-        delivery_id: received.delivery_id,
-        provider: received.provider,
-        received_at: received.received_at,
-        headers: received.headers.clone(),
-        body: received.body.to_vec(),
-    });
-    match tokio::time::timeout_at(deadline.into(), app.queue.send_after(&message, Duration::ZERO)).await {
+    match tokio::time::timeout_at(deadline.into(), send_whole(app, received)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => {
             tracing::error!(error = %Chain(&error), "the queue did not take the delivery either")
@@ -126,15 +122,31 @@ async fn carry(app: &App, deadline: Instant, received: &Received<'_>) -> Result<
     Err(NotAccepted)
 }
 
-/// The headers as a JSON object, without what could open a door.
-fn kept(headers: &HeaderMap) -> Value {
-    let mut kept = Map::new();
-    for (name, value) in headers {
-        if !matches!(name.as_str(), "authorization" | "cookie") {
-            kept.insert(name.to_string(), String::from_utf8_lossy(value.as_bytes()).into());
-        }
+#[derive(Debug, thiserror::Error)]
+enum CarryError {
+    #[error("the delivery cannot be stored beside the queue")]
+    Payloads(#[from] PayloadError),
+    #[error("the delivery cannot be sent")]
+    Queue(#[from] QueueError),
+}
+
+/// In a message of the queue, or, if it is too large for one, beside it.
+async fn send_whole(app: &App, received: &Received<'_>) -> Result<(), CarryError> {
+    let carried = |body| {
+        Message::File(CarriedDelivery {
+            delivery_id: received.delivery_id,
+            provider: received.provider,
+            received_at: received.received_at,
+            headers: received.headers.clone(),
+            body,
+        })
+    };
+    let mut message = carried(CarriedBody::Inline(received.body.to_vec()));
+    if message.to_body().len() > LARGEST_MESSAGE_BYTES {
+        let key = app.payloads.put_carried(received.delivery_id, received.body.to_vec()).await?;
+        message = carried(CarriedBody::Stored(key));
     }
-    Value::Object(kept)
+    Ok(app.queue.send_after(&message, Duration::ZERO).await?)
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -1,5 +1,7 @@
 //! The webhook function as Lambda starts it.
 
+use std::sync::Arc;
+
 use lambda_http::{Error, run, service_fn};
 use zixly_lambda_kit::{settings::environment, telemetry};
 use zixly_webhook::{App, WebhookConfig, routes};
@@ -8,7 +10,7 @@ use zixly_webhook::{App, WebhookConfig, routes};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = WebhookConfig::from_lookup(environment)?;
-    let app = App::new(config, &zixly_lambda_kit::aws::sdk_config(environment)?);
+    let app = Arc::new(App::new(config, &zixly_lambda_kit::aws::sdk_config(environment)?));
     run(service_fn(async |request| Ok::<_, std::convert::Infallible>(routes::answer(&app, request).await)))
         .await
 }

@@ -1,0 +1,190 @@
+//! Who is calling: a tenant's program with an API key, or a user with a token; and whether he may, and may again now.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use zixly_auth::{ApiKey, TokenRefusal, bearer};
+use zixly_budgets::Allowance;
+use zixly_domain::{Role, TenantId};
+use zixly_lambda_kit::{Chain, metrics::REQUESTS_UNCOUNTED, problem::Problem};
+use zixly_store::{api_keys, users};
+
+use crate::{App, app::OpenError};
+
+/// What a tenant may do in a minute.
+const REQUESTS_A_MINUTE: u32 = 100;
+
+/// A counter that does not answer must not hold up a request for longer.
+const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
+
+const RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Anybody of the tenant.
+    Read,
+    /// EDITOR and up, or an API key.
+    Steer,
+}
+
+/// Who is calling, and for which tenant.
+pub(crate) struct Caller {
+    pub(crate) tenant_id: TenantId,
+    /// For the rows that he makes: `api-key/…`, `user/…`.
+    pub(crate) name: String,
+    may_steer: bool,
+}
+
+/// A caller who is known and within his limit; none of the limit when it could not be looked at.
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    allowance: Option<Allowance>,
+}
+
+impl Admitted {
+    /// Tells the caller how much of the minute is left.
+    pub(crate) fn note_on(&self, answer: &mut Response<Body>) {
+        if let Some(allowance) = &self.allowance {
+            note(allowance, answer);
+        }
+    }
+}
+
+/// Finds out who is calling, counts the request, and sees whether he may do what the route does. The answer otherwise.
+pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Admitted, Response<Body>> {
+    let caller = match identify(app, request).await {
+        Ok(Ok(caller)) => caller,
+        Ok(Err(problem)) => return Err(problem.into_response()),
+        Err(error) => {
+            let detail = "It cannot be found out at the moment who is calling. Try again.";
+            return Err(Problem::unavailable(detail, 5, error).into_response());
+        }
+    };
+    let admitted = Admitted { allowance: count(app, caller.tenant_id).await, caller };
+    let refused = refused_by_limit(admitted.allowance.as_ref())
+        .or_else(|| (need == Need::Steer && !admitted.caller.may_steer).then(viewer));
+    match refused {
+        None => Ok(admitted),
+        Some(problem) => {
+            let mut answer = problem.into_response();
+            admitted.note_on(&mut answer);
+            Err(answer)
+        }
+    }
+}
+
+/// The answer to who does not show a good credential.
+pub(crate) fn unauthorised(detail: &str) -> Unauthorised {
+    Unauthorised(detail.to_owned())
+}
+
+/// See [`unauthorised`].
+pub(crate) struct Unauthorised(String);
+
+impl Unauthorised {
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut answer = Problem::new(StatusCode::UNAUTHORIZED, self.0).into_response();
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        answer
+    }
+}
+
+const WANTED: &str = "This needs an API key of your tenant, or the token of a signed-in user, as the header \
+                      Authorization: Bearer ….";
+
+async fn identify(app: &App, request: &Request) -> Result<Result<Caller, Unauthorised>, OpenError> {
+    let credential =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
+    let Some(credential) = credential else { return Ok(Err(unauthorised(WANTED))) };
+    match ApiKey::parse(credential) {
+        Some(key) => by_api_key(app, &key).await,
+        None => by_token(app, credential).await,
+    }
+}
+
+async fn by_api_key(app: &App, key: &ApiKey) -> Result<Result<Caller, Unauthorised>, OpenError> {
+    let store = app.store().await?;
+    let found = api_keys::find(&mut store.session().await?, &key.hash()).await?;
+    Ok(found
+        .map(|(tenant_id, api_key_id)| Caller {
+            tenant_id,
+            name: format!("api-key/{api_key_id}"),
+            may_steer: true,
+        })
+        .ok_or_else(|| unauthorised("This API key is unknown or was revoked.")))
+}
+
+async fn by_token(app: &App, token: &str) -> Result<Result<Caller, Unauthorised>, OpenError> {
+    let user_id = match app.user_tokens().await?.verify(token, Timestamp::now()) {
+        Ok(user_id) => user_id,
+        Err(refusal) => {
+            tracing::info!(reason = %refusal, "token.refused");
+            return Ok(Err(unauthorised(refusal_for_the_caller(refusal))));
+        }
+    };
+    let store = app.store().await?;
+    let found = users::find(&mut store.session().await?, user_id).await?;
+    Ok(found
+        .map(|(tenant_id, role): (TenantId, Role)| Caller {
+            tenant_id,
+            name: format!("user/{user_id}"),
+            may_steer: role.may_steer(),
+        })
+        .ok_or_else(|| {
+            unauthorised("This user belongs to no tenant. An ADMIN of the tenant has to invite him.")
+        }))
+}
+
+/// Whoever holds a token that ran out should know; of any other, only that it is none.
+fn refusal_for_the_caller(refusal: TokenRefusal) -> &'static str {
+    match refusal {
+        TokenRefusal::Expired => "The session has ended. Sign in again.",
+        _ => WANTED,
+    }
+}
+
+/// Counts the request. While the counters are away, it is let through.
+pub(crate) async fn count(app: &App, tenant_id: TenantId) -> Option<Allowance> {
+    let taken = app.counters.take_request(tenant_id, REQUESTS_A_MINUTE, Timestamp::now());
+    let error = match tokio::time::timeout(COUNT_TIMEOUT, taken).await {
+        Ok(Ok(allowance)) => return Some(allowance),
+        Ok(Err(error)) => Chain(&error).to_string(),
+        Err(_) => "there was no answer in time".to_owned(),
+    };
+    app.measurements.metrics.count(&REQUESTS_UNCOUNTED, &[]);
+    tracing::warn!(tenant.id = %tenant_id, error, "the request was let through uncounted");
+    None
+}
+
+/// What to answer where the limit is reached; nothing where it is not, or could not be looked at.
+pub(crate) fn refused_by_limit(allowance: Option<&Allowance>) -> Option<Problem> {
+    allowance.filter(|allowance| !allowance.allowed).map(too_many)
+}
+
+fn too_many(allowance: &Allowance) -> Problem {
+    let seconds = allowance.reset.as_secs();
+    let detail = format!(
+        "Your tenant has made its {} requests of this minute. Go on in {seconds} s.",
+        allowance.limit
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds)
+}
+
+fn viewer() -> Problem {
+    let detail = "Your role is VIEWER; this needs EDITOR or ADMIN. An ADMIN of your tenant can change it.";
+    Problem::new(StatusCode::FORBIDDEN, detail)
+}
+
+fn note(allowance: &Allowance, answer: &mut Response<Body>) {
+    let headers = answer.headers_mut();
+    headers.insert(RATE_LIMIT_LIMIT, u64::from(allowance.limit).into());
+    headers.insert(RATE_LIMIT_REMAINING, u64::from(allowance.remaining).into());
+    headers.insert(RATE_LIMIT_RESET, allowance.reset.as_secs().into());
+}

@@ -1,0 +1,20 @@
+//! What the door does with a request, on real servers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api_gateway;
+mod callback;
+mod callers;
+mod contract;
+mod cors_and_headers;
+mod deliveries;
+mod deliveries_xero;
+mod health_and_metrics;
+mod limits;
+mod logs;
+mod openapi;
+mod replay;
+mod routes;
+mod scene;
+mod steering;
+mod triggers;
