@@ -44,7 +44,7 @@ install_venv() {
     if [ "$(cat .local/venv/.stamp 2>/dev/null)" = "$stamp" ] && .local/venv/bin/python -c '' 2>/dev/null; then
         return
     fi
-    echo "Installing the local AWS, PostgreSQL and cargo-lambda into .local/venv (650 MB) ..."
+    echo "Installing the local AWS, PostgreSQL, cargo-lambda and schemathesis into .local/venv (670 MB) ..."
     rm -rf .local/venv
     "$python" -m venv .local/venv
     quiet=--quiet

@@ -1,21 +1,26 @@
-//! `zixly demo`: one delivery from Xero's POST to the write in HubSpot, and what is left of it everywhere.
+//! `zixly demo`: one delivery from Xero's POST to the write in HubSpot, and what is left of it everywhere; then one of
+//! each other provider.
+
+pub mod records;
 
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
-use zixly_domain::{JobStatus, Provider, TenantId};
+use serde_json::Value;
+use zixly_domain::{JobStatus, Provider, TenantId, jobs_for};
 use zixly_store::effects::Effect;
 use zixly_store::jobs::Job;
 use zixly_store::steps::Step;
 use zixly_store::{Store, effects, jobs, steps};
-use zixly_webhooks::{Verified, xero};
+use zixly_webhooks::{Request, Verified, parse};
 
+use crate::delivery::SignedDelivery;
 use crate::interrupt::Interrupts;
 use crate::progress::answer;
 use crate::project::Project;
@@ -23,8 +28,14 @@ use crate::stack_env::StackEnv;
 use crate::{event_file, seed, up};
 
 const EVENT_FILE: &str = "events/xero-invoice-paid.json";
-const INVOICE_ID: &str = "a03ffcd2-5d91-4c7e-b483-318584e9e439";
-const CUSTOMER_EMAIL: &str = "liam@rockstar.com";
+const SHOPIFY_ORDER: &str = "events/shopify-order-paid.json";
+
+/// The deliveries that are shown after the main one, a line each.
+const OTHERS: [(Provider, &str); 3] = [
+    (Provider::HubSpot, "events/hubspot-deal-won.json"),
+    (Provider::Shopify, SHOPIFY_ORDER),
+    (Provider::Asana, "events/asana-task-completed.json"),
+];
 
 /// How long a job may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,16 +57,12 @@ async fn show(project: &Project) -> anyhow::Result<()> {
     let demo = Demo::new(project)?;
     demo.see_to_the_records().await?;
     let body = event_file::read(&project.root.join(EVENT_FILE), &demo.stack)?;
-    let dedupe_key = dedupe_key(&body)?;
+    let dedupe_key = demo.dedupe_key(Provider::Xero, &body)?;
 
-    let jobs_before = demo.jobs(&dedupe_key).await?;
+    let jobs_before = demo.jobs(Provider::Xero, &dedupe_key).await?;
     let writes_before = demo.hubspot_writes().await?;
-    let signature = event_file::sign(demo.stack.get("XERO_WEBHOOK_KEY")?, &body);
-    let (status, took) = event_file::post(&demo.client, &demo.stack, body, &signature).await?;
-    if status != StatusCode::OK {
-        bail!("the delivery was answered with {status}; {}", demo.where_the_logs_are());
-    }
-    let job = demo.wait_for_job(&dedupe_key).await?;
+    let (status, took) = demo.send(Provider::Xero, &body).await?;
+    let job = demo.wait_for_job(Provider::Xero, &dedupe_key).await?;
 
     answer("");
     tell("Delivery", &format!("{EVENT_FILE}, signed; {status} in {} ms", took.as_millis()));
@@ -63,6 +70,9 @@ async fn show(project: &Project) -> anyhow::Result<()> {
         demo.prove_nothing_happened(&dedupe_key, &jobs_before, &writes_before).await?;
     }
     demo.tell_about(&job).await?;
+    for other in OTHERS {
+        demo.show_other(other).await?;
+    }
     suggest(&demo, &job)
 }
 
@@ -72,6 +82,7 @@ struct Demo {
     client: Client,
     store: Store,
     tenant_id: TenantId,
+    root: PathBuf,
     log: String,
 }
 
@@ -82,44 +93,89 @@ impl Demo {
             client: crate::loopback_client()?,
             store: Store::new(&SecretString::from(stack.get("DATABASE_URL")?), None)?,
             tenant_id: stack.get("DEMO_TENANT_ID")?.parse()?,
+            root: project.root.clone(),
             log: project.stack().join("logs/local-aws.log").display().to_string(),
             stack,
         })
     }
 
-    /// Puts the invoice into Xero and the customer into HubSpot, unless they are there: what a first run wrote must
-    /// still be there in a second one.
+    /// Puts what the events are about into the providers, unless it is there: what a first run wrote must still be there
+    /// in a second one.
     async fn see_to_the_records(&self) -> anyhow::Result<()> {
         let (organisation, portal) =
             (self.stack.get("XERO_TENANT_ID")?, self.stack.get("HUBSPOT_PORTAL_ID")?);
         let sim = self.stack.get("SIM_URL")?;
 
         let token = seed::grant(sim, Provider::Xero, organisation).await?.access_token;
-        let invoice = self.client.get(format!("{sim}/xero/api.xro/2.0/Invoices/{INVOICE_ID}"));
+        let invoice = self.client.get(format!("{sim}/xero/api.xro/2.0/Invoices/{}", records::INVOICE_ID));
         let invoice = invoice.bearer_auth(token.expose_secret()).header("xero-tenant-id", organisation);
         if invoice.send().await?.status() == StatusCode::NOT_FOUND {
-            self.seed(json!({ "provider": "xero", "kind": "invoice", "record": paid_invoice() })).await?;
+            self.seed(records::at_xero()).await?;
         }
 
         let token = seed::grant(sim, Provider::HubSpot, portal).await?.access_token;
-        let contact = format!("{sim}/hubspot/crm/objects/2026-03/contacts/{CUSTOMER_EMAIL}?idProperty=email");
+        let email = records::CUSTOMER_EMAIL;
+        let contact = format!("{sim}/hubspot/crm/objects/2026-03/contacts/{email}?idProperty=email");
         let contact = self.client.get(contact).bearer_auth(token.expose_secret());
         if contact.send().await?.status() == StatusCode::NOT_FOUND {
-            self.seed(json!({ "provider": "hubspot", "kind": "contact", "record": customer() })).await?;
+            let order = event_file::read(&self.root.join(SHOPIFY_ORDER), &self.stack)?;
+            for record in records::at_the_others(&serde_json::from_slice(&order)?) {
+                self.seed(record).await?;
+            }
         }
         Ok(())
     }
 
     async fn seed(&self, seed: Value) -> anyhow::Result<()> {
         let url = format!("{}/_sim/seed", self.stack.get("SIM_URL")?);
-        self.client.post(url).json(&seed).send().await?.error_for_status()?;
+        let answer = self.client.post(url).json(&seed).send().await?;
+        ensure!(answer.status().is_success(), "the simulator refuses {seed}: {}", answer.text().await?);
         Ok(())
     }
 
-    async fn jobs(&self, dedupe_key: &str) -> anyhow::Result<Vec<Job>> {
+    async fn send(&self, provider: Provider, body: &[u8]) -> anyhow::Result<(StatusCode, Duration)> {
+        let (status, took) =
+            SignedDelivery::new(provider, &self.stack, None, body)?.post(&self.client).await?;
+        ensure!(
+            status == StatusCode::OK,
+            "the delivery of {} was answered with {status}; {}",
+            provider.name(),
+            self.where_the_logs_are()
+        );
+        Ok((status, took))
+    }
+
+    /// What identifies the first event of a body that starts a job.
+    fn dedupe_key(&self, provider: Provider, body: &[u8]) -> anyhow::Result<String> {
+        let delivery = SignedDelivery::new(provider, &self.stack, None, body)?;
+        let headers = delivery.headers()?;
+        let request = Request { method: "POST", uri: &delivery.url, headers: &headers, body };
+        let parsed = parse(&Verified::at_the_door(provider, request));
+        let events = parsed.map_err(|malformed| anyhow::anyhow!("{}", malformed.reason))?.events;
+        let event = events.into_iter().find(|event| !jobs_for(event, "").is_empty());
+        Ok(event.context("the delivery has no event that starts a job")?.dedupe_key)
+    }
+
+    /// One line about the delivery of another provider, and one about its job.
+    async fn show_other(&self, (provider, file): (Provider, &str)) -> anyhow::Result<()> {
+        let body = event_file::read(&self.root.join(file), &self.stack)?;
+        let dedupe_key = self.dedupe_key(provider, &body)?;
+        let is_new = self.jobs(provider, &dedupe_key).await?.is_empty();
+        let (status, took) = self.send(provider, &body).await?;
+        let job = self.wait_for_job(provider, &dedupe_key).await?;
+        let repeated = if is_new { "" } else { ", a duplicate: no new job" };
+        answer("");
+        tell(provider.name(), &format!("{file}, signed; {status} in {} ms{repeated}", took.as_millis()));
+        let took = job.completed_at.map_or(String::new(), |at| milliseconds(job.created_at, at));
+        tell("", &format!("{} {} in {took}", job.job_type, job.status));
+        tell("", text(&job, "/summary")?);
+        Ok(())
+    }
+
+    async fn jobs(&self, provider: Provider, dedupe_key: &str) -> anyhow::Result<Vec<Job>> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.tenant_id).await?;
-        let found = jobs::list_of_event(&tx, self.tenant_id, Provider::Xero, dedupe_key).await?;
+        let found = jobs::list_of_event(&tx, self.tenant_id, provider, dedupe_key).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -129,10 +185,10 @@ impl Demo {
         Ok(self.client.get(url).send().await?.error_for_status()?.json().await?)
     }
 
-    async fn wait_for_job(&self, dedupe_key: &str) -> anyhow::Result<Job> {
+    async fn wait_for_job(&self, provider: Provider, dedupe_key: &str) -> anyhow::Result<Job> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let job = self.jobs(dedupe_key).await?.pop();
+            let job = self.jobs(provider, dedupe_key).await?.pop();
             match job {
                 Some(job) if job.status == JobStatus::Completed => return Ok(job),
                 Some(Job { job_id, status, error_message, .. }) if status.is_final() => bail!(
@@ -159,7 +215,7 @@ impl Demo {
     ) -> anyhow::Result<()> {
         // A second job, were there one, would have written by then.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let jobs = self.jobs(dedupe_key).await?.len();
+        let jobs = self.jobs(Provider::Xero, dedupe_key).await?.len();
         let writes = self.hubspot_writes().await?.len();
         if (jobs, writes) != (jobs_before.len(), writes_before.len()) {
             bail!(
@@ -254,13 +310,6 @@ impl Demo {
     }
 }
 
-/// What identifies the one event of a body.
-fn dedupe_key(body: &[u8]) -> anyhow::Result<String> {
-    let delivery = xero::parse(&Verified::at_the_door(Provider::Xero, body));
-    let mut events = delivery.map_err(|malformed| anyhow::anyhow!("{}", malformed.reason))?.events;
-    Ok(events.pop().context("the delivery has no event")?.dedupe_key)
-}
-
 fn is_to(write: &Value, record_id: &str) -> bool {
     write["path"].as_str().is_some_and(|path| path.ends_with(&format!("/{record_id}")))
 }
@@ -306,41 +355,4 @@ fn suggest(demo: &Demo, job: &Job) -> anyhow::Result<()> {
         answer(&format!("  {command}   # {what}"));
     }
     Ok(())
-}
-
-/// The paid invoice, as Xero gives it.
-fn paid_invoice() -> Value {
-    json!({
-        "Type": "ACCREC",
-        "InvoiceID": INVOICE_ID,
-        "InvoiceNumber": "INV-0006",
-        "Reference": "Tour of New Zealand",
-        "Contact": {
-            "ContactID": "430fa14a-f945-44d3-9f97-5df5e28441b8",
-            "Name": "Liam Gallagher",
-            "FirstName": "Liam",
-            "LastName": "Gallagher",
-            "EmailAddress": CUSTOMER_EMAIL,
-        },
-        "DateString": "2026-09-01T00:00:00",
-        "Date": "/Date(1788220800000+0000)/",
-        "DueDateString": "2026-09-30T00:00:00",
-        "DueDate": "/Date(1790726400000+0000)/",
-        "Status": "PAID",
-        "LineAmountTypes": "Exclusive",
-        "SubTotal": 128_750.23,
-        "TotalTax": 19_312.53,
-        "Total": 148_062.76,
-        "AmountDue": 0.00,
-        "AmountPaid": 148_062.76,
-        "AmountCredited": 0.00,
-        "CurrencyCode": "NZD",
-        "FullyPaidOnDate": "/Date(1790812800000+0000)/",
-        "UpdatedDateUTC": "/Date(1790845964917+0000)/",
-    })
-}
-
-/// The customer, as HubSpot has it.
-fn customer() -> Value {
-    json!({ "properties": { "email": CUSTOMER_EMAIL, "firstname": "Liam", "lastname": "Gallagher" } })
 }

@@ -2,14 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Client, StatusCode};
-use sha2::Sha256;
+use zixly_domain::Provider;
 
 use crate::stack_env::StackEnv;
 
@@ -20,26 +15,18 @@ pub fn read(file: &Path, stack: &StackEnv) -> anyhow::Result<Vec<u8>> {
         .with_context(|| format!("{} cannot be filled in", file.display()))
 }
 
-/// Xero's signature: HMAC-SHA256 over the raw bytes, in base64.
-pub fn sign(key: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(body);
-    STANDARD.encode(mac.finalize().into_bytes())
-}
-
-/// Posts a delivery to the running stack as Xero does; gives the answer's status and how long it took.
-pub async fn post(
-    client: &Client,
-    stack: &StackEnv,
-    body: Vec<u8>,
-    signature: &str,
-) -> anyhow::Result<(StatusCode, Duration)> {
-    let url = format!("{}/webhook/xero", stack.get("WEBHOOK_URL")?.trim_end_matches('/'));
-    let request = client.post(&url).header("content-type", "application/json");
-    let request = request.header("x-xero-signature", signature).body(body);
-    let started = Instant::now();
-    let response = request.send().await.with_context(|| format!("cannot reach {url}: is the stack up?"))?;
-    Ok((response.status(), started.elapsed()))
+/// Who sends such a file: its name begins with that.
+pub fn provider_of(file: &Path) -> anyhow::Result<Provider> {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let provider = Provider::ALL.iter().copied().find(|it| name.starts_with(&format!("{it}-")));
+    provider.with_context(|| {
+        let known: Vec<&str> = Provider::ALL.iter().map(|provider| provider.as_str()).collect();
+        format!(
+            "{} is of no provider: its name must begin with one of {}",
+            file.display(),
+            known.join("-, ") + "-"
+        )
+    })
 }
 
 fn fill_in(bytes: &[u8], value: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Vec<u8>> {

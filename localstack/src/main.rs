@@ -6,6 +6,7 @@
 //! **Invariant:** what this command starts carries a mark in its environment ([`processes`]), so that
 //! `zixly down` finds every process again, also those that the started ones started.
 
+mod delivery;
 mod demo;
 mod down;
 mod event_file;

@@ -1,23 +1,26 @@
-//! What a new stack is filled with: two tenants, each with its accounts at both providers, and the functions' secrets.
+//! What a new stack is filled with: two tenants, each with its users and its accounts at every provider, and the
+//! functions' secrets.
 //!
 //! Done again when a server that keeps things in memory was started anew: tokens end with the simulator, secrets with
 //! the local AWS.
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use zixly_auth::ApiKey;
-use zixly_domain::{Provider, TenantId, TokenSet, TokenSetId};
+use zixly_auth::{ApiKey, LocalSession, local_token};
+use zixly_domain::{Provider, Role, TenantId, TokenSet, TokenSetId, UserId, Workflow};
 use zixly_lambda_kit::aws::{SdkConfig, sdk_config};
 use zixly_secrets::{FunctionSecret, TokenSets};
 use zixly_store::connections::{self, NewConnection};
-use zixly_store::{Store, api_keys, tenants, token_sets as token_set_rows};
+use zixly_store::webhook_endpoints::{self, NewEndpoint};
+use zixly_store::{Store, api_keys, tenants, token_sets as token_set_rows, users, workflow_settings};
 
+use crate::demo::records::PROJECT_GID;
 use crate::local_aws::CREDENTIALS;
 use crate::simulator::Accounts;
 use crate::stack::{Stack, digest};
@@ -40,8 +43,9 @@ pub struct Servers<'a> {
 
 /// Fills the stack, unless it is filled; gives what a person may want to know of it, for the stack's env file.
 pub async fn seed(stack: &Stack, servers: &Servers<'_>) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let tenants = [Tenant::demo(stack, servers.accounts)?, Tenant::other(stack, servers.accounts)?];
-    let xero_webhook_key = stack.secret("XERO_WEBHOOK_KEY", crate::random)?;
+    let tenants =
+        [Tenant::new(stack, servers, &DEMO_BUSINESS)?, Tenant::new(stack, servers, &OTHER_BUSINESS)?];
+    let keys = Keys::of(stack)?;
 
     let filled_with = digest([
         stack.run_of("simulator"),
@@ -51,78 +55,137 @@ pub async fn seed(stack: &Stack, servers: &Servers<'_>) -> anyhow::Result<Vec<(&
     ]);
     if !stack.is_done("seed", &filled_with) {
         let aws = aws_config(servers.aws_endpoint)?;
-        put_function_secrets(stack, servers, &aws, &xero_webhook_key).await?;
+        put_function_secrets(stack, servers, &aws, &keys).await?;
         let store = Store::new(&servers.database.superuser_url(stack)?.into(), None)?;
         let token_sets = TokenSets::new(&aws, servers.outputs.get("token_set_prefix")?.to_owned());
         for tenant in &tenants {
             tenant.make(stack, &store, &token_sets, servers.simulator_url).await?;
+            tenant.register_asana_webhook(&store).await?;
         }
         stack.note_done("seed", filled_with)?;
     }
 
-    let mut values = vec![("XERO_WEBHOOK_KEY", xero_webhook_key)];
+    let mut values = vec![
+        ("XERO_WEBHOOK_KEY", keys.xero_webhook_key.clone()),
+        ("HUBSPOT_CLIENT_SECRET", servers.accounts.get("HUBSPOT_CLIENT_SECRET").to_owned()),
+        ("SHOPIFY_CLIENT_SECRET", servers.accounts.get("SHOPIFY_CLIENT_SECRET").to_owned()),
+    ];
     for tenant in tenants {
-        values.extend([
-            (tenant.names.tenant_id, tenant.tenant_id.to_string()),
-            (tenant.names.organisation, tenant.organisation),
-            (tenant.names.portal, tenant.portal),
-            (tenant.names.api_key, tenant.api_key),
-        ]);
+        values.extend(tenant.values(&keys));
     }
     Ok(values)
 }
 
-/// A tenant and its accounts, made at random at the first start of a stack.
-struct Tenant {
-    name: &'static str,
-    names: Names,
-    tenant_id: TenantId,
-    api_key: String,
-    organisation: String,
-    portal: String,
+/// What the door checks signatures and tokens with, besides the providers' client secrets.
+struct Keys {
+    xero_webhook_key: String,
+    auth_jwt_secret: SecretString,
 }
 
-/// What a tenant's values are called.
+impl Keys {
+    fn of(stack: &Stack) -> anyhow::Result<Self> {
+        Ok(Self {
+            xero_webhook_key: stack.secret("XERO_WEBHOOK_KEY", crate::random)?,
+            auth_jwt_secret: stack.secret("AUTH_JWT_SECRET", crate::random)?.into(),
+        })
+    }
+}
+
+/// A tenant, and what its values are called in the stack's env file.
 struct Names {
+    business: &'static str,
     tenant_id: &'static str,
     api_key: &'static str,
-    organisation: &'static str,
-    portal: &'static str,
+    accounts: [(Provider, &'static str); 4],
+    asana_webhook_url: &'static str,
+    asana_hook_secret: &'static str,
+    users: &'static [(Role, &'static str)],
+}
+
+const DEMO_BUSINESS: Names = Names {
+    business: "Demo business",
+    tenant_id: "DEMO_TENANT_ID",
+    api_key: "DEMO_API_KEY",
+    accounts: [
+        (Provider::Xero, "XERO_TENANT_ID"),
+        (Provider::HubSpot, "HUBSPOT_PORTAL_ID"),
+        (Provider::Shopify, "SHOPIFY_SHOP"),
+        (Provider::Asana, "ASANA_WORKSPACE_GID"),
+    ],
+    asana_webhook_url: "ASANA_WEBHOOK_URL",
+    asana_hook_secret: "ASANA_HOOK_SECRET",
+    users: &[(Role::Admin, "TOKEN_ADMIN"), (Role::Editor, "TOKEN_EDITOR"), (Role::Viewer, "TOKEN_VIEWER")],
+};
+
+const OTHER_BUSINESS: Names = Names {
+    business: "Other business",
+    tenant_id: "OTHER_TENANT_ID",
+    api_key: "OTHER_API_KEY",
+    accounts: [
+        (Provider::Xero, "OTHER_XERO_TENANT_ID"),
+        (Provider::HubSpot, "OTHER_HUBSPOT_PORTAL_ID"),
+        (Provider::Shopify, "OTHER_SHOPIFY_SHOP"),
+        (Provider::Asana, "OTHER_ASANA_WORKSPACE_GID"),
+    ],
+    asana_webhook_url: "OTHER_ASANA_WEBHOOK_URL",
+    asana_hook_secret: "OTHER_ASANA_HOOK_SECRET",
+    users: &[(Role::Admin, "OTHER_TOKEN_ADMIN")],
+};
+
+/// A tenant and its accounts, made at random at the first start of a stack.
+struct Tenant {
+    names: &'static Names,
+    tenant_id: TenantId,
+    api_key: String,
+    accounts: Vec<(Provider, String)>,
+    users: Vec<(Role, UserId)>,
+    asana_endpoint: String,
+    asana_webhook_url: String,
+    asana_hook_secret: String,
 }
 
 impl Tenant {
-    fn demo(stack: &Stack, accounts: &Accounts) -> anyhow::Result<Self> {
-        let names = Names {
-            tenant_id: "DEMO_TENANT_ID",
-            api_key: "DEMO_API_KEY",
-            organisation: "XERO_TENANT_ID",
-            portal: "HUBSPOT_PORTAL_ID",
-        };
-        Self::new("Demo business", names, stack, accounts)
-    }
-
-    fn other(stack: &Stack, accounts: &Accounts) -> anyhow::Result<Self> {
-        let names = Names {
-            tenant_id: "OTHER_TENANT_ID",
-            api_key: "OTHER_API_KEY",
-            organisation: "OTHER_XERO_TENANT_ID",
-            portal: "OTHER_HUBSPOT_PORTAL_ID",
-        };
-        Self::new("Other business", names, stack, accounts)
-    }
-
-    fn new(name: &'static str, names: Names, stack: &Stack, accounts: &Accounts) -> anyhow::Result<Self> {
+    fn new(stack: &Stack, servers: &Servers<'_>, names: &'static Names) -> anyhow::Result<Self> {
+        let users = names.users.iter().map(|(role, name)| {
+            let user_id = stack.secret(&format!("user of {name}"), || UserId::new().to_string())?;
+            anyhow::Ok((*role, user_id.parse()?))
+        });
+        let asana_endpoint =
+            stack.secret(&format!("endpoint of {}", names.asana_webhook_url), crate::random)?;
         Ok(Self {
-            name,
+            names,
             tenant_id: stack.secret(names.tenant_id, || TenantId::new().to_string())?.parse()?,
             api_key: stack.secret(names.api_key, || ApiKey::generate().expose().to_owned())?,
-            organisation: accounts.get(names.organisation).to_owned(),
-            portal: accounts.get(names.portal).to_owned(),
-            names,
+            accounts: names
+                .accounts
+                .map(|(provider, name)| (provider, servers.accounts.get(name).to_owned()))
+                .to_vec(),
+            users: users.collect::<anyhow::Result<_>>()?,
+            asana_webhook_url: format!(
+                "{}/webhook/asana/{asana_endpoint}",
+                servers.outputs.get("webhook_url")?
+            ),
+            asana_hook_secret: stack.secret(names.asana_hook_secret, crate::random)?,
+            asana_endpoint,
         })
     }
 
-    /// Makes the tenant with its API key and its connections, each with fresh tokens.
+    /// For the stack's env file.
+    fn values(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+        let mut values = vec![
+            (self.names.tenant_id, self.tenant_id.to_string()),
+            (self.names.api_key, self.api_key.clone()),
+            (self.names.asana_webhook_url, self.asana_webhook_url.clone()),
+            (self.names.asana_hook_secret, self.asana_hook_secret.clone()),
+        ];
+        let accounts = self.names.accounts.iter().zip(&self.accounts);
+        values.extend(accounts.map(|((_, name), (_, account_id))| (*name, account_id.clone())));
+        let users = self.names.users.iter().zip(&self.users);
+        values.extend(users.map(|((role, name), (_, user_id))| (*name, keys.token(*user_id, *role))));
+        values
+    }
+
+    /// Makes the tenant with its users, its API key and its connections, each with fresh tokens.
     async fn make(
         &self,
         stack: &Stack,
@@ -130,38 +193,107 @@ impl Tenant {
         token_sets: &TokenSets,
         simulator_url: &str,
     ) -> anyhow::Result<()> {
-        let key = ApiKey::from_authorization(&format!("Bearer {}", self.api_key));
+        let key = ApiKey::parse(&self.api_key);
         let key = key.context("the stack remembers an API key that is none: run `make down up`")?;
         let mut session = store.session().await?;
         let tx = session.begin(self.tenant_id).await?;
-        tenants::insert(&tx, self.tenant_id, self.name).await?;
+        tenants::insert(&tx, self.tenant_id, self.names.business).await?;
         api_keys::insert(&tx, self.tenant_id, "made by zixly up", &key.hash()).await?;
+        for (role, user_id) in &self.users {
+            users::insert(&tx, self.tenant_id, *user_id, &email(*user_id, *role), *role).await?;
+        }
+        for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
+            workflow_settings::set(&tx, self.tenant_id, *workflow, true).await?;
+        }
         tx.commit().await?;
         drop(session);
 
-        for (provider, account_id) in
-            [(Provider::Xero, &self.organisation), (Provider::HubSpot, &self.portal)]
-        {
-            let token_set_id = format!("{} token set of {}", provider.name(), self.name);
+        for (provider, account_id) in &self.accounts {
+            let token_set_id = format!("{} token set of {}", provider.name(), self.names.business);
             let token_set_id = stack.secret(&token_set_id, || TokenSetId::new().to_string())?.parse()?;
-            let token_set = grant(simulator_url, provider, account_id).await?;
+            let token_set = grant(simulator_url, *provider, account_id).await?;
             token_sets.create(token_set_id, &token_set).await?;
 
             let mut session = store.session().await?;
-            token_set_rows::insert(&mut session, token_set_id, provider).await?;
+            token_set_rows::insert(&mut session, token_set_id, *provider).await?;
             let tx = session.begin(self.tenant_id).await?;
             let connection = NewConnection {
                 tenant_id: self.tenant_id,
                 token_set_id,
-                provider,
+                provider: *provider,
                 account_id,
-                account_name: self.name,
+                account_name: self.names.business,
             };
             connections::insert(&tx, &connection).await?;
             tx.commit().await?;
         }
         Ok(())
     }
+
+    /// Opens the endpoint and shakes hands with it, as Asana does while a webhook is made.
+    async fn register_asana_webhook(&self, store: &Store) -> anyhow::Result<()> {
+        let mut session = store.session().await?;
+        let tx = session.begin(self.tenant_id).await?;
+        let workspace = self.accounts.iter().find(|(provider, _)| *provider == Provider::Asana);
+        // By its account, since this role sees every tenant's connections.
+        let workspace = workspace.map(|(_, account_id)| account_id.as_str());
+        let connections = connections::list(&tx, Provider::Asana, workspace).await?;
+        let connection = connections.first().context("the tenant has no connection to Asana")?;
+        let endpoint = NewEndpoint {
+            endpoint: &self.asana_endpoint,
+            tenant_id: self.tenant_id,
+            connection_id: connection.connection_id,
+            provider: Provider::Asana,
+            resource_id: PROJECT_GID,
+            registering_until: Some(Timestamp::now() + SignedDuration::from_mins(5)),
+        };
+        webhook_endpoints::insert(&tx, &endpoint).await?;
+        tx.commit().await?;
+        drop(session);
+
+        let client: Client = crate::loopback_client()?;
+        let signed =
+            crate::delivery::asana(&self.asana_webhook_url, &self.asana_hook_secret, b"{\"events\":[]}");
+        let heartbeat = async || anyhow::Ok(signed.post(&client).await?.0);
+        if heartbeat().await?.is_success() {
+            return Ok(());
+        }
+        let handshake = client.post(&self.asana_webhook_url).header("x-hook-secret", &self.asana_hook_secret);
+        handshake
+            .send()
+            .await?
+            .error_for_status()
+            .context("the handshake with the Asana endpoint was refused")?;
+        let status = heartbeat().await?;
+        ensure!(
+            status.is_success(),
+            "after its handshake, the Asana endpoint answers a heartbeat with {status}"
+        );
+        Ok(())
+    }
+}
+
+impl Keys {
+    /// A session of a day, as Supabase Auth would give it out.
+    fn token(&self, user_id: UserId, role: Role) -> String {
+        let now = Timestamp::now();
+        let session = LocalSession {
+            issuer: LOCAL_ISSUER,
+            audience: "authenticated",
+            user_id,
+            email: &email(user_id, role),
+            issued_at: now,
+            expires_at: now + SignedDuration::from_hours(24),
+        };
+        local_token(&self.auth_jwt_secret, &session).expose_secret().to_owned()
+    }
+}
+
+/// Who makes the users' tokens of a local stack; the functions are told so by Terraform.
+pub const LOCAL_ISSUER: &str = "http://127.0.0.1/auth/v1";
+
+fn email(user_id: UserId, role: Role) -> String {
+    format!("{}-{}@example.com", role.as_str().to_lowercase(), &user_id.0.simple().to_string()[24..])
 }
 
 /// Consent to one account, as its owner gives it in the provider's own pages.
@@ -187,7 +319,7 @@ async fn put_function_secrets(
     stack: &Stack,
     servers: &Servers<'_>,
     aws: &SdkConfig,
-    xero_webhook_key: &str,
+    keys: &Keys,
 ) -> anyhow::Result<()> {
     let put = async |output: &str, fields: &[(&'static str, &str)]| {
         let secret = FunctionSecret::new(aws, servers.outputs.get(output)?.to_owned());
@@ -200,7 +332,10 @@ async fn put_function_secrets(
         "webhook_secret_name",
         &[
             ("database_url", &servers.database.role_url(stack, "zixly_webhook")?),
-            ("xero_webhook_key", xero_webhook_key),
+            ("xero_webhook_key", &keys.xero_webhook_key),
+            ("hubspot_client_secret", account("HUBSPOT_CLIENT_SECRET")),
+            ("shopify_client_secret", account("SHOPIFY_CLIENT_SECRET")),
+            ("auth_jwt_secret", keys.auth_jwt_secret.expose_secret()),
         ],
     )
     .await?;
@@ -212,9 +347,16 @@ async fn put_function_secrets(
             ("xero_client_secret", account("XERO_CLIENT_SECRET")),
             ("hubspot_client_id", account("HUBSPOT_CLIENT_ID")),
             ("hubspot_client_secret", account("HUBSPOT_CLIENT_SECRET")),
+            ("shopify_client_id", account("SHOPIFY_CLIENT_ID")),
+            ("shopify_client_secret", account("SHOPIFY_CLIENT_SECRET")),
+            ("asana_client_id", account("ASANA_CLIENT_ID")),
+            ("asana_client_secret", account("ASANA_CLIENT_SECRET")),
+            ("trading_api_key", account("TRADING_API_KEY")),
         ],
     )
-    .await
+    .await?;
+    put("scheduler_secret_name", &[("database_url", &servers.database.role_url(stack, "zixly_scheduler")?)])
+        .await
 }
 
 fn aws_config(endpoint: &str) -> anyhow::Result<SdkConfig> {

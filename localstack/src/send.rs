@@ -1,4 +1,4 @@
-//! `zixly send`: signs an event file as Xero does and posts it, to see what Zixly makes of it.
+//! `zixly send`: signs an event file as its provider does and posts it, to see what Zixly makes of it.
 
 use std::ops::BitXorAssign;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::delivery::SignedDelivery;
 use crate::event_file;
 use crate::progress::answer;
 use crate::project::Project;
@@ -14,7 +15,8 @@ use crate::stack_env::StackEnv;
 /// The arguments of `zixly send`.
 #[derive(clap::Args)]
 pub struct Send {
-    /// The file whose bytes are the request's body, after ${NAME} is replaced from .local/stack.env
+    /// The file whose bytes are the request's body, after ${NAME} is replaced from .local/stack.env; the provider's name
+    /// begins its own
     file: PathBuf,
     /// Sign with this key instead of the running stack's
     #[arg(long)]
@@ -31,21 +33,19 @@ impl Send {
     /// Sends the file and prints each answer; fails unless all are 2xx.
     pub async fn run(&self, project: &Project) -> anyhow::Result<ExitCode> {
         let stack = StackEnv::read(project)?;
-        let mut body = event_file::read(&self.file, &stack)?;
-        let key = match &self.secret {
-            Some(key) => key,
-            None => stack.get("XERO_WEBHOOK_KEY")?,
-        };
-        let signature = event_file::sign(key, &body);
+        let provider = event_file::provider_of(&self.file)?;
+        let body = event_file::read(&self.file, &stack)?;
+        let mut delivery = SignedDelivery::new(provider, &stack, self.secret.as_deref(), &body)?;
         if self.tamper {
             let middle = body.len() / 2;
-            body.get_mut(middle).context("an empty file has no byte to tamper with")?.bitxor_assign(1);
+            let byte = delivery.body.get_mut(middle);
+            byte.context("an empty file has no byte to tamper with")?.bitxor_assign(1);
         }
 
         let client = crate::loopback_client()?;
         let mut all_accepted = true;
         for _ in 0..self.times {
-            let (status, took) = event_file::post(&client, &stack, body.clone(), &signature).await?;
+            let (status, took) = delivery.post(&client).await?;
             answer(&format!("{status} in {} ms", took.as_millis()));
             all_accepted &= status.is_success();
         }

@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 use crate::world::{Answer, DEMO, OTHER, World, body, zixly};
 
+/// The job whose doorbell is lost.
+const LOST_JOB: &str = "01900000-0000-7000-8000-00000000dead";
+
 #[tokio::test]
 async fn the_deployed_stack_keeps_its_promises() {
     let mut world = World::deploy();
@@ -29,6 +32,8 @@ async fn the_deployed_stack_keeps_its_promises() {
     }
     scenarios!(
         all_dependencies_are_healthy,
+        a_doorbell_is_lost,
+        every_provider_delivers_and_its_job_completes,
         a_paid_invoice_updates_hubspot_once_and_leaves_a_report,
         ten_deliveries_of_one_event_make_one_job_and_one_write,
         a_refused_delivery_leaves_nothing_but_a_count,
@@ -40,7 +45,10 @@ async fn the_deployed_stack_keeps_its_promises() {
         an_expired_token_is_refreshed_once,
         garbage_in_the_queue_ends_among_the_dead_letters_with_the_reason,
         the_command_line_sends_and_reports,
+        a_call_is_answered_once_and_a_viewer_is_refused,
+        a_scrape_is_the_same_whichever_instance_answers,
         a_killed_worker_is_taken_over_and_writes_nothing_twice,
+        the_lost_doorbell_is_rung_by_the_scheduler,
         a_delivery_outlives_postgresql,
     );
     assert!(failures.is_empty(), "{} scenarios failed:\n{}", failures.len(), failures.join("\n"));
@@ -50,8 +58,93 @@ async fn all_dependencies_are_healthy(world: &mut World) {
     let health = world.get_path("/health", None).await;
     assert_eq!(health.status, StatusCode::OK, "{}", health.body);
     let health: Value = serde_json::from_str(&health.body).unwrap();
-    let checks = json!({ "secrets": "up", "postgres": "up", "queue": "up", "counters": "up" });
+    let parts = ["secrets", "postgres", "queue", "counters", "payloads"];
+    let checks: Value = parts.iter().map(|part| ((*part).to_owned(), json!("up"))).collect();
     assert_eq!(health, json!({ "status": "up", "checks": checks }));
+}
+
+/// As if the queue had lost the message; the first of two scenarios, for the scheduler takes up to a minute.
+async fn a_doorbell_is_lost(world: &mut World) {
+    let sql = format!(
+        "with job as (
+             insert into pipeline_jobs (tenant_id, job_id, job_type, workflow_version, parameters)
+             values ('{}', '{LOST_JOB}', 'xero-invoice-to-hubspot', 1,
+                     '{{\"organisation_id\":\"{}\",\"invoice_id\":\"{LOST_JOB}\"}}')
+             returning tenant_id, job_id)
+         insert into outbox (tenant_id, job_id) select tenant_id, job_id from job",
+        world.get(DEMO.id),
+        world.get(DEMO.organisation)
+    );
+    world.query(&sql).await;
+}
+
+async fn the_lost_doorbell_is_rung_by_the_scheduler(world: &mut World) {
+    let ended =
+        format!("select status from pipeline_jobs where job_id = '{LOST_JOB}' and completed_at is not null");
+    world.wait_for(Duration::from_secs(150), &ended).await;
+    let outbox = format!("select count(*) from outbox where job_id = '{LOST_JOB}'");
+    assert_eq!(world.count(&outbox).await, 0);
+}
+
+async fn every_provider_delivers_and_its_job_completes(_: &mut World) {
+    for repeated in [false, true] {
+        let output = zixly(&["demo"]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+        for provider in ["xero", "hubspot", "shopify", "asana"] {
+            assert!(told.contains(&format!("events/{provider}-")), "{provider} is missing in\n{told}");
+        }
+        assert_eq!(told.matches(" COMPLETED in ").count(), 4, "{told}");
+        assert_eq!(told.contains("no new job"), repeated, "{told}");
+    }
+}
+
+async fn a_call_is_answered_once_and_a_viewer_is_refused(world: &mut World) {
+    let invoice = world.seed_invoice(DEMO, json!({ "Status": "DRAFT" })).await;
+    let body = json!({
+        "job_type": "xero-invoice-to-hubspot",
+        "parameters": { "organisation_id": world.get(DEMO.organisation), "invoice_id": invoice },
+    });
+    let call = async |token: &str, key: &str| world.call("/webhook/generic-job", token, key, &body).await;
+    let first = call("DEMO_API_KEY", "end-to-end").await;
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.body);
+    let again = call("TOKEN_EDITOR", "end-to-end").await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    let id = |answer: &Answer| serde_json::from_str::<Value>(&answer.body).unwrap()["job_id"].clone();
+    assert_eq!(id(&first), id(&again));
+    let (job, status, words) = world.wait_for_job(&invoice).await;
+    assert_eq!((json!(job), status.as_str()), (id(&first), "COMPLETED"), "{words}");
+
+    let refused = call("TOKEN_VIEWER", "end-to-end-2").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.body.contains("VIEWER"), "{}", refused.body);
+    let path = format!("/webhook/jobs/{job}");
+    assert_eq!(world.get_path(&path, Some(world.get("TOKEN_VIEWER"))).await.status, StatusCode::OK);
+    assert_eq!(
+        world.get_path(&path, Some(world.get("OTHER_TOKEN_ADMIN"))).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+async fn a_scrape_is_the_same_whichever_instance_answers(world: &mut World) {
+    let deliveries =
+        r#"http_request_duration_seconds_count{method="POST",route="/webhook/xero",status="200"}"#;
+    let scraped = async || {
+        let answer = world.get_path("/metrics", None).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let line = answer.body.lines().find_map(|line| line.strip_prefix(deliveries)?.trim().parse().ok());
+        line.unwrap_or_else(|| panic!("{deliveries} is not in\n{}", answer.body))
+    };
+    let before: u64 = scraped().await;
+    let empty: Vec<String> = (0..12).map(|_| body(&[])).collect();
+    let posts = empty.iter().map(|body| world.deliver(body));
+    for answer in futures_util::future::join_all(posts).await {
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    // An instance saves its numbers at most a second after its answer.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let counts = [scraped().await, scraped().await, scraped().await];
+    assert_eq!(counts, [before + 12; 3]);
 }
 
 async fn a_paid_invoice_updates_hubspot_once_and_leaves_a_report(world: &mut World) {

@@ -225,6 +225,13 @@ impl World {
         answer(request).await
     }
 
+    /// Posts a JSON body to the HTTP API with the credential of this name and an idempotency key.
+    pub async fn call(&self, path: &str, credential: &str, key: &str, body: &Value) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.get("WEBHOOK_URL")));
+        let request = request.bearer_auth(self.get(credential)).header("idempotency-key", key);
+        answer(request.header("content-type", "application/json").body(body.to_string())).await
+    }
+
     async fn get_json(&self, url: &str) -> Value {
         let answer = answer(self.client.get(url)).await;
         assert!(answer.status.is_success(), "{url}: {} {}", answer.status, answer.body);
