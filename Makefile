@@ -1,10 +1,11 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test lint fmt build
+.PHONY: help setup check command demo up down test fuzz lint fmt build
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
+FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -29,13 +30,19 @@ test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 	cargo test --workspace --no-run
 	$(ZIXLY) services -- cargo test --workspace --no-fail-fast
 
+fuzz: setup $(FUZZ)/cargo-fuzz ## Fuzz each verifier and parser of deliveries for SECONDS (60); needs a nightly Rust
+	@PATH="$(CURDIR)/$(FUZZ):$$PATH" shared/webhooks/fuzz/run.sh $(or $(SECONDS),60)
+
+$(FUZZ)/cargo-fuzz:
+	cargo install --locked --root $(CURDIR)/.local/cargo-fuzz-0.13.2 cargo-fuzz@0.13.2
+
 lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their licences, Terraform; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
-	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh shared/webhooks/fuzz/run.sh; fi
 
 # Shows what it compiles, which takes minutes the first time. Not in the list: nobody needs it alone.
 command: setup

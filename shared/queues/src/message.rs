@@ -80,7 +80,10 @@ struct VersionOnly {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Wire {
-    Ring { tenant_id: TenantId, job_id: JobId },
+    Ring {
+        tenant_id: TenantId,
+        job_id: JobId,
+    },
     File {
         delivery_id: DeliveryId,
         provider: String,

@@ -54,5 +54,6 @@ module "pipeline" {
     shopify_shop_url = "${var.simulator_url}/shopify/{shop}"
     asana_api_url    = "${var.simulator_url}/asana/api/1.0"
     asana_token_url  = "${var.simulator_url}/asana/-/oauth_token"
+    trading_api_url  = "${var.simulator_url}/trading"
   }
 }

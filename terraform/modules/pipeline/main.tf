@@ -23,6 +23,11 @@ locals {
   gateway_url     = var.api_gateway_url == null ? module.http_api.url : "${var.api_gateway_url}/${module.http_api.id}"
   public_base_url = coalesce(var.public_base_url, local.gateway_url)
 
+  trading_environment = var.provider_endpoints.trading_api_url == null ? {} : {
+    TRADING_API_URL    = var.provider_endpoints.trading_api_url
+    SWEEP_CALLBACK_URL = "${local.public_base_url}/webhook/sweep-callback"
+  }
+
   secret_recovery_window_days = var.disposable ? 0 : 30
   worker_timeout_seconds      = 30
 }
@@ -72,7 +77,7 @@ module "worker" {
   timeout_seconds    = local.worker_timeout_seconds
   log_retention_days = var.log_retention_days
 
-  environment = {
+  environment = merge({
     FUNCTION_SECRET_ARN   = module.worker_secret.arn
     JOB_QUEUE_URL         = module.job_queue.url
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
@@ -86,12 +91,13 @@ module "worker" {
     SHOPIFY_API_VERSION   = var.provider_endpoints.shopify_api_version
     ASANA_API_URL         = var.provider_endpoints.asana_api_url
     ASANA_TOKEN_URL       = var.provider_endpoints.asana_token_url
-  }
+  }, local.trading_environment)
 
   permissions = {
     ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.worker_secret.arn }
     ReadTokenSets             = { actions = ["secretsmanager:GetSecretValue"], resource = local.token_set_arns }
     StoreRefreshedTokenSets   = { actions = ["secretsmanager:PutSecretValue"], resource = local.token_set_arns }
+    RemoveTokensOfLostShops   = { actions = ["secretsmanager:DeleteSecret"], resource = local.token_set_arns }
     RingItselfLater           = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     SetDeadMessagesAside      = { actions = ["sqs:SendMessage"], resource = module.job_queue.dead_letter_arn }
     StoreWhatBelongsToATenant = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/tenants/*" }

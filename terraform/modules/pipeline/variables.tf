@@ -74,7 +74,7 @@ variable "delivery_retention_days" {
 }
 
 variable "provider_endpoints" {
-  description = "Where the providers are, without a slash at the end; the defaults are the real ones."
+  description = "Where the providers are, without a slash at the end; the defaults are the real ones. The trading API has none: without one, trading sweeps wait."
   type = object({
     xero_api_url        = optional(string, "https://api.xero.com/api.xro/2.0")
     xero_token_url      = optional(string, "https://identity.xero.com/connect/token")
@@ -84,6 +84,7 @@ variable "provider_endpoints" {
     shopify_api_version = optional(string, "2026-07")
     asana_api_url       = optional(string, "https://app.asana.com/api/1.0")
     asana_token_url     = optional(string, "https://app.asana.com/-/oauth_token")
+    trading_api_url     = optional(string)
   })
   default = {}
 
