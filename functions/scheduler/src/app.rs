@@ -7,11 +7,15 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
-use zixly_lambda_kit::{Chain, aws::SdkConfig};
+use tokio::sync::Mutex;
+use zixly_lambda_kit::{Chain, aws::SdkConfig, metrics::Metrics};
 use zixly_payload_store::{PayloadError, PayloadStore};
 use zixly_queues::{JobQueue, QueueError};
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError};
-use zixly_store::{Store, StoreError, metric_shards};
+use zixly_store::{
+    Store, StoreError,
+    metric_shards::{self, Shard},
+};
 
 use crate::SchedulerConfig;
 
@@ -29,6 +33,9 @@ pub struct App {
     pub(crate) config: SchedulerConfig,
     pub(crate) queue: JobQueue,
     pub(crate) payloads: PayloadStore,
+    /// What this instance has measured.
+    pub(crate) metrics: Metrics,
+    shard: Mutex<Shard>,
     secret: FunctionSecret,
     store: FromSecret<Store>,
 }
@@ -58,6 +65,8 @@ impl App {
         Self {
             queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
             payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
+            metrics: Metrics::default(),
+            shard: Mutex::new(Shard::new("scheduler")),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
             store: FromSecret::new(),
             config,
@@ -76,7 +85,7 @@ impl App {
         note("dead_leases", self.duty("dead_leases", share(), self.ring_for_dead_leases().boxed()).await);
         note("polls", self.duty("polls", share(), self.start_polls().boxed()).await);
         note("partitions", self.duty("partitions", share(), self.make_partitions().boxed()).await);
-        note("metrics", self.duty("metrics", share(), self.fold_metrics().boxed()).await);
+        note("metrics", self.duty("metrics", share(), self.see_to_metrics().boxed()).await);
         note("archive", self.duty("archive", time_left(), self.archive().boxed()).await);
         Value::Object(answer)
     }
@@ -114,8 +123,16 @@ impl App {
         }
     }
 
-    async fn fold_metrics(&self) -> Result<Value, DutyError> {
+    /// Saves what this instance has measured, and adds up what instances have that are gone.
+    async fn see_to_metrics(&self) -> Result<Value, DutyError> {
         let store = self.store().await?;
+        if let Some(series) = self.metrics.unsaved() {
+            let saved = self.shard.lock().await.save(&mut store.session().await?, &series).await;
+            if let Err(error) = saved {
+                self.metrics.not_saved();
+                return Err(error.into());
+            }
+        }
         let folded = metric_shards::fold_idle(&mut store.session().await?, FOLDED_AT_ONCE).await?;
         Ok(json!({ "folded": folded }))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zixly_domain::{Provider, Workflow};
+use zixly_lambda_kit::metrics::JOBS_QUEUED;
 use zixly_store::polls::{self, PollKind};
 
 use crate::app::{App, DutyError};
@@ -36,7 +37,10 @@ impl App {
             let tx = session.begin(poll.tenant_id).await?;
             let job_id = polls::start(&tx, &poll, self.poll_interval(poll.poll)).await?;
             tx.commit().await?;
-            jobs.extend(job_id.map(|job_id| (poll.tenant_id, job_id)));
+            if let Some(job_id) = job_id {
+                self.metrics.count(&JOBS_QUEUED, &[("job_type", poll.poll.as_str())]);
+                jobs.push((poll.tenant_id, job_id));
+            }
         }
         // Not rung one by one: should this be cut off, the doorbells are in the outbox.
         self.queue.ring(&jobs).await?;

@@ -37,7 +37,7 @@ struct TradingSweep {
     #[garde(custom(is_range))]
     slow_range: [u32; 2],
     /// From one window to the next, in bars.
-    #[garde(range(min = 1, max = 1000))]
+    #[garde(custom(is_step))]
     step: u32,
     #[garde(skip)]
     strategy_type: StrategyType,
@@ -243,6 +243,13 @@ fn is_range([from, to]: &[u32; 2], _: &()) -> garde::Result {
         return Ok(());
     }
     Err(garde::Error::new("it must be two numbers from 1 to 1000, the smaller one first"))
+}
+
+fn is_step(step: &u32, _: &()) -> garde::Result {
+    if (1..=1000).contains(step) {
+        return Ok(());
+    }
+    Err(garde::Error::new("it must be a number from 1 to 1000"))
 }
 
 fn is_id(text: &str, _: &()) -> garde::Result {

@@ -261,7 +261,7 @@ async fn what_starts_nothing_is_kept_and_says_why(world: &mut World) {
     unknown_category["eventCategory"] = json!("PREPAYMENT");
     for (body, outcome, words) in [
         (body(&[unknown_organisation]), "UNMATCHED", "No tenant has connected Xero account"),
-        (body(&[unknown_category]), "UNMATCHED", "No workflow is about Xero PREPAYMENT UPDATE."),
+        (body(&[unknown_category]), "UNMATCHED", "No workflow is about this Xero PREPAYMENT UPDATE."),
         (format!("not JSON {}", Uuid::new_v4()), "MALFORMED", "correctly signed, but cannot be read"),
     ] {
         let answer = world.deliver(&body).await;

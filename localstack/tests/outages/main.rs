@@ -57,7 +57,8 @@ async fn every_accepted_delivery_has_its_job_and_none_has_two() {
     assert_eq!(accepted.len(), 1000);
 
     let worker = scene.worker().await;
-    let drained = scene.drain(&worker).await;
+    // A thawed queue still takes most of what came while it was frozen, so some doorbells are lost on purpose.
+    let drained = scene.drain(&worker, |job_id| job_id.ends_with('0')).await;
     let swept = scene.sweep(&worker).await;
     let job_ids = scene.job_ids().await;
     let unheard: BTreeSet<_> = job_ids.difference(&drained.rung).cloned().collect();
@@ -118,7 +119,7 @@ async fn with_both_down_the_sender_comes_again_and_nothing_is_stored_twice() {
     let (accepted, _) = senders.finish();
     assert_eq!(accepted.len(), 8);
     let worker = scene.worker().await;
-    scene.drain(&worker).await;
+    scene.drain(&worker, |_| false).await;
     scene.sweep(&worker).await;
     assert_one_job_each(&scene, &accepted).await;
     scene.assert_nothing_is_left().await;

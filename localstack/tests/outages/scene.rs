@@ -125,8 +125,9 @@ impl Scene {
     }
 
     /// Empties the queue: the worker files the deliveries that the queue carried, and what is rung for is told. A job
-    /// that was rung for loses its doorbell, as when a worker claims it.
-    pub async fn drain(&self, worker: &FunctionProcess) -> Drained {
+    /// that was rung for loses its doorbell, as when a worker claims it. Messages that ring for a job of `is_lost` are
+    /// thrown away, as if the queue had never had them.
+    pub async fn drain(&self, worker: &FunctionProcess, is_lost: impl Fn(&str) -> bool) -> Drained {
         let mut drained = Drained::default();
         loop {
             let messages = self.aws.receive(&self.job_queue_url).await;
@@ -138,7 +139,12 @@ impl Scene {
                 let body = message.body().unwrap_or_default();
                 let content: Value = serde_json::from_str(body).unwrap();
                 match content["type"].as_str() {
-                    Some("ring") => drop(drained.rung.insert(content["job_id"].as_str().unwrap().to_owned())),
+                    Some("ring") => {
+                        let job_id = content["job_id"].as_str().unwrap();
+                        if !is_lost(job_id) {
+                            drained.rung.insert(job_id.to_owned());
+                        }
+                    }
                     Some("file") => to_file.push(json!({
                         "messageId": message.message_id(), "receiptHandle": message.receipt_handle(), "body": body,
                         "eventSource": "aws:sqs", "attributes": {}, "messageAttributes": {},
@@ -168,7 +174,7 @@ impl Scene {
             self.execute("update outbox set ring_at = least(ring_at, now() - interval '10 seconds')").await;
             let answer = scheduler.invoke(json!({})).await.unwrap();
             let rung = &answer["doorbells"]["rung"];
-            swept.extend(self.drain(worker).await.rung);
+            swept.extend(self.drain(worker, |_| false).await.rung);
             if rung == 0 {
                 return swept;
             }

@@ -105,8 +105,8 @@ async fn a_wrong_field_is_named_with_its_rule() {
             "Invalid length 3, expected fewer elements in array.",
         ),
         (with("fast_range", json!([1, -2])), "fast_range[1]", "Invalid value: integer `-2`, expected u32."),
-        (with("step", json!(0)), "step", "Lower than 1."),
-        (with("step", json!(1001)), "step", "Greater than 1000."),
+        (with("step", json!(0)), "step", "It must be a number from 1 to 1000."),
+        (with("step", json!(1001)), "step", "It must be a number from 1 to 1000."),
         (with("step", json!(1.5)), "step", "Invalid type: floating point `1.5`, expected u32."),
         (
             with("strategy_type", json!("RSI")),
