@@ -89,7 +89,7 @@ variable "provider_endpoints" {
   default = {}
 
   validation {
-    condition     = alltrue([for name, url in var.provider_endpoints : endswith(name, "_version") || can(regex("^https?://.*[^/]$", url))])
+    condition     = alltrue([for name, url in var.provider_endpoints : endswith(name, "_version") || url == null || can(regex("^https?://.*[^/]$", url))])
     error_message = "Each provider URL must start with http:// or https:// and not end in a slash."
   }
 }
