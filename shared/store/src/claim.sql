@@ -6,7 +6,7 @@ with before as (
            fence = j.fence + 1,
            lease_expires_at =
                case when before.request = 'CANCEL' then null else now() + $2 * interval '1 millisecond' end,
-           started_at = coalesce(j.started_at, now()),
+           started_at = case when before.request = 'RETRY' then now() else coalesce(j.started_at, now()) end,
            completed_at = case when before.request = 'CANCEL' then now() end,
            error_message = null,
            waiting_reason = null,

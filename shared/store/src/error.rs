@@ -17,7 +17,7 @@ pub enum StoreError {
     LeaseLost(JobId),
     /// The database refused a statement: a defect, since every rule it enforces is ours.
     #[error("the database refused a statement")]
-    Refused(#[source] tokio_postgres::Error),
+    Refused(#[source] Complaint),
     /// A row holds a word that this version does not know.
     #[error("a row cannot be read")]
     Unreadable(#[from] UnknownWord),
@@ -26,14 +26,34 @@ pub enum StoreError {
     Address(&'static str),
 }
 
+/// What the server says about a statement that it refused, without the row: that may hold what is nobody's business.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Complaint(String);
+
+impl From<tokio_postgres::Error> for Complaint {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else { return Self(error.to_string()) };
+        let of =
+            |what: &str, name: Option<&str>| name.map_or(String::new(), |name| format!(", {what} {name}"));
+        Self(format!(
+            "{} (code {}{}{})",
+            said.message(),
+            said.code().code(),
+            of("table", said.table()),
+            of("constraint", said.constraint())
+        ))
+    }
+}
+
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code().map(SqlState::code) {
             Some(QUERY_CANCELED) => Self::TimedOut,
             Some(code) if PASSING.iter().any(|class| code.starts_with(class)) => Self::Unavailable(error),
-            Some(_) => Self::Refused(error),
+            Some(_) => Self::Refused(error.into()),
             None if is_broken_connection(&error) => Self::Unavailable(error),
-            None => Self::Refused(error),
+            None => Self::Refused(error.into()),
         }
     }
 }

@@ -29,7 +29,7 @@ with given as (
       from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int2[], $20::jsonb[], $21::text[])
            as j (job_id, event_id, job_type, workflow_version, parameters, business_key)
       join to_start s on s.given_id = j.event_id
-     order by j.business_key
+     order by j.business_key, s.event_id, j.job_type
     on conflict do nothing
     returning job_id, event_id, job_type
 ), doorbells as (

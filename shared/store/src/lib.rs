@@ -30,7 +30,7 @@ pub mod users;
 pub mod webhook_endpoints;
 pub mod workflow_settings;
 
-pub use error::StoreError;
+pub use error::{Complaint, StoreError};
 pub use store::{Session, Store, TenantTx};
 
 /// Every statement of the crate with its name, so that a test can try each one on the migrated schema.

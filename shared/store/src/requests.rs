@@ -6,14 +6,13 @@ use zixly_domain::{JobId, JobStatus, TenantId};
 
 use crate::{StoreError, TenantTx, jobs};
 
-pub(crate) const STATEMENTS: &[(&str, &str)] =
-    &[("requests::CANCEL", CANCEL), ("requests::RETRY", RETRY), ("requests::WAKE", WAKE)];
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[("requests::NOTE", NOTE), ("requests::WAKE", WAKE)];
 
-const CANCEL: &str = "
+const NOTE: &str = "
     with requested as (
         update pipeline_jobs
-           set request = 'CANCEL', requested_by = $3, requested_at = now()
-         where tenant_id = $1 and job_id = $2 and status in ('QUEUED', 'RUNNING')
+           set request = $3, requested_by = $4, requested_at = now()
+         where tenant_id = $1 and job_id = $2 and status = any ($5)
         returning tenant_id, job_id, status
     ), doorbell as (
         insert into outbox (tenant_id, job_id)
@@ -22,18 +21,8 @@ const CANCEL: &str = "
     )
     select status from requested";
 
-const RETRY: &str = "
-    with requested as (
-        update pipeline_jobs
-           set request = 'RETRY', requested_by = $3, requested_at = now()
-         where tenant_id = $1 and job_id = $2 and status in ('FAILED', 'CANCELLED')
-        returning tenant_id, job_id, status
-    ), doorbell as (
-        insert into outbox (tenant_id, job_id)
-        select tenant_id, job_id from requested
-        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
-    )
-    select status from requested";
+const LIVE: [JobStatus; 2] = [JobStatus::Queued, JobStatus::Running];
+const ENDED_BADLY: [JobStatus; 2] = [JobStatus::Failed, JobStatus::Cancelled];
 
 /// A wish to cancel is stronger: it stays.
 const WAKE: &str = "
@@ -67,7 +56,7 @@ pub async fn cancel(
     job_id: JobId,
     requested_by: &str,
 ) -> Result<Requested, StoreError> {
-    request(tx, CANCEL, tenant_id, job_id, requested_by).await
+    note(tx, tenant_id, job_id, "CANCEL", requested_by, LIVE).await
 }
 
 /// Asks for another run of a job of the transaction's tenant that has failed or was cancelled. The steps that are done
@@ -78,7 +67,7 @@ pub async fn retry(
     job_id: JobId,
     requested_by: &str,
 ) -> Result<Requested, StoreError> {
-    request(tx, RETRY, tenant_id, job_id, requested_by).await
+    note(tx, tenant_id, job_id, "RETRY", requested_by, ENDED_BADLY).await
 }
 
 /// Ends a live job's wait, whatever it waits for; false if the job has ended.
@@ -87,18 +76,26 @@ pub(crate) async fn wake(tx: &TenantTx<'_>, tenant_id: TenantId, job_id: JobId) 
     Ok(!rows.is_empty())
 }
 
-async fn request(
+/// Notes the wish if the job has one of the statuses that can have it.
+async fn note(
     tx: &TenantTx<'_>,
-    statement: &str,
     tenant_id: TenantId,
     job_id: JobId,
+    wish: &str,
     requested_by: &str,
+    possible: [JobStatus; 2],
 ) -> Result<Requested, StoreError> {
     let rows = tx
         .inner
         .query_typed(
-            statement,
-            &[(&tenant_id.0, Type::UUID), (&job_id.0, Type::UUID), (&requested_by, Type::TEXT)],
+            NOTE,
+            &[
+                (&tenant_id.0, Type::UUID),
+                (&job_id.0, Type::UUID),
+                (&wish, Type::TEXT),
+                (&requested_by, Type::TEXT),
+                (&possible.map(JobStatus::as_str).as_slice(), Type::TEXT_ARRAY),
+            ],
         )
         .await?;
     if let Some(row) = rows.first() {

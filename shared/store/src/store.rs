@@ -81,9 +81,12 @@ impl Store {
         Ok(Session { open })
     }
 
-    /// Closes the connection; for when an answer is overdue and must not be waited for.
-    pub async fn disconnect(&self) {
-        *self.client.lock().await = None;
+    /// Closes the connection; for when an answer is overdue and must not be waited for. Nor is whoever uses the
+    /// connection at this moment: he has a deadline of his own.
+    pub fn disconnect(&self) {
+        if let Ok(mut open) = self.client.try_lock() {
+            *open = None;
+        }
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {

@@ -14,7 +14,8 @@ const FIND: &str = "select is_registering from find_endpoint($1) where provider 
 const INSERT: &str = "
     insert into webhook_endpoints (endpoint, tenant_id, connection_id, provider, resource_id, registering_until)
     values ($1, $2, $3, $4, $5, $6)
-    on conflict (endpoint) do update set registering_until = excluded.registering_until";
+    on conflict (tenant_id, connection_id, resource_id) do update
+       set endpoint = excluded.endpoint, registering_until = excluded.registering_until";
 
 /// An endpoint that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub async fn find(
     rows.first().map(|row| Ok(Endpoint { is_registering: row.try_get("is_registering")? })).transpose()
 }
 
-/// Opens an endpoint of the transaction's tenant; of one that there is, only the time for a handshake is set anew.
+/// Opens an endpoint of the transaction's tenant, in the place of the one that watched the same. A webhook that has to
+/// be made anew needs a new name: what was agreed in a handshake is never replaced.
 pub async fn insert(tx: &TenantTx<'_>, new: &NewEndpoint<'_>) -> Result<(), StoreError> {
     tx.inner
         .execute_typed(

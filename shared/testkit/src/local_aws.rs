@@ -22,6 +22,8 @@ pub struct LocalAws {
     pub config: SdkConfig,
     /// Where it listens.
     pub endpoint: String,
+    /// For our own calls: a scene may be set while the machine is busy with something else.
+    patient: SdkConfig,
     name: String,
 }
 
@@ -38,12 +40,15 @@ impl LocalAws {
             _ => ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
         };
         let config = sdk_config(lookup).expect("everything is set");
-        Self { config, endpoint, name: format!("test-{}", Uuid::now_v7().simple()) }
+        let mut patient = config.clone().into_builder();
+        patient.set_timeout_config(None);
+        let patient = patient.build();
+        Self { config, endpoint, patient, name: format!("test-{}", Uuid::now_v7().simple()) }
     }
 
     /// A new queue; `suffix` tells this test's queues apart. Returns its URL.
     pub async fn queue(&self, suffix: &str) -> String {
-        let queue = aws_sdk_sqs::Client::new(&self.config)
+        let queue = aws_sdk_sqs::Client::new(&self.patient)
             .create_queue()
             .queue_name(format!("{}-{suffix}", self.name))
             .send()
@@ -54,7 +59,7 @@ impl LocalAws {
 
     /// Takes what lies in a queue, with its attributes.
     pub async fn receive(&self, queue_url: &str) -> Vec<Message> {
-        let answer = aws_sdk_sqs::Client::new(&self.config)
+        let answer = aws_sdk_sqs::Client::new(&self.patient)
             .receive_message()
             .queue_url(queue_url)
             .max_number_of_messages(10)
@@ -68,7 +73,7 @@ impl LocalAws {
 
     /// Takes messages out of a queue for good; at least one, and at most ten.
     pub async fn delete(&self, queue_url: &str, messages: &[Message]) {
-        let mut batch = aws_sdk_sqs::Client::new(&self.config).delete_message_batch().queue_url(queue_url);
+        let mut batch = aws_sdk_sqs::Client::new(&self.patient).delete_message_batch().queue_url(queue_url);
         for (index, message) in messages.iter().enumerate() {
             let entry = DeleteMessageBatchRequestEntry::builder()
                 .id(index.to_string())
@@ -84,7 +89,7 @@ impl LocalAws {
     /// How many messages a queue holds back until later.
     pub async fn waiting_count(&self, queue_url: &str) -> u32 {
         let name = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
-        let answer = aws_sdk_sqs::Client::new(&self.config)
+        let answer = aws_sdk_sqs::Client::new(&self.patient)
             .get_queue_attributes()
             .queue_url(queue_url)
             .attribute_names(name.clone())
@@ -97,7 +102,7 @@ impl LocalAws {
 
     /// A new bucket. Returns its name.
     pub async fn bucket(&self) -> String {
-        aws_sdk_s3::Client::new(&self.config)
+        aws_sdk_s3::Client::new(&self.patient)
             .create_bucket()
             .bucket(&self.name)
             .create_bucket_configuration(
@@ -113,7 +118,7 @@ impl LocalAws {
 
     /// The object at `key` of [`Self::bucket`].
     pub async fn object(&self, key: &str) -> Vec<u8> {
-        let answer = aws_sdk_s3::Client::new(&self.config)
+        let answer = aws_sdk_s3::Client::new(&self.patient)
             .get_object()
             .bucket(&self.name)
             .key(key)
@@ -125,7 +130,7 @@ impl LocalAws {
 
     /// The keys of all objects of [`Self::bucket`].
     pub async fn keys(&self) -> Vec<String> {
-        let client = aws_sdk_s3::Client::new(&self.config);
+        let client = aws_sdk_s3::Client::new(&self.patient);
         let answer = client.list_objects_v2().bucket(&self.name).send().await.expect("the bucket is there");
         answer.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
     }
@@ -133,7 +138,7 @@ impl LocalAws {
     /// A new table of counters. Returns its name.
     pub async fn counter_table(&self) -> String {
         let key = "counter_key";
-        aws_sdk_dynamodb::Client::new(&self.config)
+        aws_sdk_dynamodb::Client::new(&self.patient)
             .create_table()
             .table_name(&self.name)
             .billing_mode(BillingMode::PayPerRequest)
@@ -160,7 +165,7 @@ impl LocalAws {
     /// The number called `count` in an item of [`Self::counter_table`]; none where nothing was counted.
     pub async fn count(&self, counter_key: &str) -> Option<u64> {
         let key = AttributeValue::S(counter_key.to_owned());
-        let answer = aws_sdk_dynamodb::Client::new(&self.config)
+        let answer = aws_sdk_dynamodb::Client::new(&self.patient)
             .get_item()
             .table_name(&self.name)
             .key("counter_key", key)
@@ -173,7 +178,7 @@ impl LocalAws {
     /// A new secret with this value. Returns its name.
     pub async fn secret(&self, suffix: &str, value: &str) -> String {
         let name = format!("{}/{suffix}", self.name);
-        aws_sdk_secretsmanager::Client::new(&self.config)
+        aws_sdk_secretsmanager::Client::new(&self.patient)
             .create_secret()
             .name(&name)
             .secret_string(value)
