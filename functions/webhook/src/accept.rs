@@ -80,7 +80,7 @@ async fn file_in_time(app: &App, received: &Received<'_>) -> Result<Filed, OpenE
         Ok(outcome) => outcome,
         Err(_) => {
             // Whatever the server still does about it, the delivery has one id and is filed once.
-            app.store().await?.disconnect().await;
+            app.store().await?.disconnect();
             Err(StoreError::TimedOut.into())
         }
     }
@@ -93,7 +93,7 @@ async fn file_twice(app: &App, received: &Received<'_>) -> Result<Filed, OpenErr
     if !matches!(first, Err(StoreError::Unavailable(_))) {
         return Ok(first?);
     }
-    store.disconnect().await;
+    store.disconnect();
     Ok(file(&mut store.session().await?, received).await?)
 }
 

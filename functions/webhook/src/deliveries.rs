@@ -54,6 +54,13 @@ pub(crate) async fn receive(
             Err(handshake::NotTaken) => return try_again(),
         }
     }
+    if endpoint.is_some()
+        && let Err(refusal) = verify(provider, &SigningKeys::new([]), &signed, Timestamp::now())
+        && refusal != Refusal::NoKey
+    {
+        // No key could have made such a signature, so none is looked up: anybody can make up an endpoint.
+        return refuse(app, provider, refusal).await;
+    }
     let Some(keys) = keys_in_time(app, provider, endpoint).await else { return try_again() };
     let verified = match verify(provider, &keys, &signed, Timestamp::now()) {
         Ok(verified) => verified,

@@ -22,7 +22,7 @@ use zixly_lambda_kit::{
     problem::Problem,
 };
 use zixly_store::{
-    jobs,
+    StoreError, jobs,
     metric_shards::{Shard, load_all},
 };
 
@@ -30,6 +30,9 @@ use crate::{App, app::OpenError, callers::unauthorised};
 
 /// At most so often is anything saved: a busy instance saves its numbers once for many requests.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long saving may take.
+const SAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Measurements {
     pub(crate) metrics: Metrics,
@@ -88,7 +91,14 @@ async fn save(app: &App) -> Result<(), OpenError> {
         let mut session = store.session().await?;
         Ok(shard.save(&mut session, &series).await?)
     };
-    let saved = saved.await;
+    // A delivery may be waiting for the connection.
+    let saved = match tokio::time::timeout(SAVE_TIMEOUT, saved).await {
+        Ok(saved) => saved,
+        Err(_) => {
+            app.store().await?.disconnect();
+            Err(StoreError::TimedOut.into())
+        }
+    };
     if saved.is_err() {
         app.measurements.metrics.not_saved();
     }

@@ -1,6 +1,9 @@
 //! Which request goes where.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lambda_http::{
     Body, Request, RequestExt, Response,
@@ -8,6 +11,7 @@ use lambda_http::{
 };
 use zixly_domain::Provider;
 use zixly_lambda_kit::problem::Problem;
+use zixly_store::StoreError;
 
 use crate::{
     App, callback,
@@ -45,6 +49,9 @@ pub enum Route {
     /// What is measured.
     Metrics,
 }
+
+/// Longer than a delivery takes at the most, and shorter than Lambda and the gateway wait.
+const ANSWER_WITHIN: Duration = Duration::from_secs(6);
 
 /// Stands for one segment of a path.
 const ANY: &str = "{id}";
@@ -117,7 +124,12 @@ pub async fn answer(app: &Arc<App>, request: Request) -> Response<Body> {
         Some((route, _)) if request.method() == Method::OPTIONS => {
             headers::preflight(&app.config.allowed_origins, request.headers(), &route.method())
         }
-        Some((route, id)) if request.method() == route.method() => dispatch(app, &request, route, id).await,
+        Some((route, id)) if request.method() == route.method() => {
+            match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, route, id)).await {
+                Ok(answer) => answer,
+                Err(_) => overdue(app).await,
+            }
+        }
         Some((route, _)) => wrong_method(&request, route),
         None => nothing_here(&request, &path),
     };
@@ -169,11 +181,22 @@ async fn for_caller(app: &App, request: &Request, route: Route, id: &str) -> Res
     answer
 }
 
+/// The database is silent, and so is whoever waits for it.
+async fn overdue(app: &App) -> Response<Body> {
+    if let Ok(store) = app.store().await {
+        store.disconnect();
+    }
+    let detail =
+        "This took too long, and may or may not have been done. Try again, with the same Idempotency-Key.";
+    Problem::unavailable(detail, 5, StoreError::TimedOut).into_response()
+}
+
 /// What stands in the path where the template has a name in braces, or an empty text if it has none.
 fn matched<'a>(template: &str, path: &'a str) -> Option<&'a str> {
     let mut found = "";
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    for expected in template.split('/').filter(|segment| !segment.is_empty()) {
+    // An empty segment is one, too: whoever reads the last of them later must find what was found here.
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
         let segment = segments.next()?;
         match expected {
             ANY => found = segment,

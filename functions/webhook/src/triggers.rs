@@ -43,6 +43,24 @@ struct TradingSweep {
     strategy_type: StrategyType,
 }
 
+/// What one sweep may try; the answer has a row for each.
+const MOST_COMBINATIONS: u32 = 10_000;
+
+impl TradingSweep {
+    fn check_size(&self, prefix: &str) -> Result<(), Problem> {
+        let count = |[from, to]: [u32; 2]| (to - from) / self.step + 1;
+        let combinations = count(self.fast_range) * count(self.slow_range);
+        if combinations <= MOST_COMBINATIONS {
+            return Ok(());
+        }
+        let field = if prefix.is_empty() { "step".to_owned() } else { format!("{prefix}.step") };
+        let rule = format!(
+            "It makes {combinations} combinations of these ranges; {MOST_COMBINATIONS} are the most. Take a larger one."
+        );
+        Err(invalid(&field, &rule))
+    }
+}
+
 #[derive(Debug, Deserialize, Serialize)]
 enum StrategyType {
     #[serde(rename = "SMA")]
@@ -214,7 +232,11 @@ fn parameters(workflow: Workflow, value: &Value, prefix: &str) -> Result<Value, 
         Workflow::ShopifyOrderToXero => read_as::<ShopifyOrder>(value, prefix),
         Workflow::HubspotDealToAsana => read_as::<HubSpotDeal>(value, prefix),
         Workflow::AsanaTaskToHubspot => read_as::<AsanaTask>(value, prefix),
-        Workflow::TradingSweep => read_as::<TradingSweep>(value, prefix),
+        Workflow::TradingSweep => {
+            let sweep: TradingSweep = fields::read(value, prefix)?;
+            sweep.check_size(prefix)?;
+            Ok(serde_json::to_value(sweep).expect("texts and numbers serialise"))
+        }
         Workflow::ShopifyAppUninstalled
         | Workflow::ShopifyPrivacyRequest
         | Workflow::XeroPaidInvoicesPoll

@@ -8,8 +8,18 @@ use crate::{Request, asana};
 /// Under this name, which no header can have, stands the path that was called.
 const PATH: &str = ":path";
 
-/// Headers that could open a door. Asana's handshake brings the webhook's secret, and nothing stops it from coming again.
-const NOT_KEPT: [&str; 3] = ["authorization", "cookie", asana::HANDSHAKE];
+/// Headers that could open a door. Asana's handshake brings the webhook's secret, and nothing stops it from coming again;
+/// most signatures are good for ever, and Shopify's for any shop.
+const NOT_KEPT: [&str; 8] = [
+    "authorization",
+    "cookie",
+    asana::HANDSHAKE,
+    "x-hook-signature",
+    "x-hubspot-signature",
+    "x-hubspot-signature-v3",
+    "x-shopify-hmac-sha256",
+    "x-xero-signature",
+];
 
 /// The path and the headers of a request as a JSON object, without what could open a door.
 pub fn keep(path: &str, headers: &HeaderMap) -> Value {

@@ -332,3 +332,15 @@ fn assert_invalid(answer: &Response<Body>, field: &str, rule: &str) {
     assert!(error["rule"].as_str().unwrap().starts_with(rule), "{problem} does not begin with {rule}");
     assert!(problem["detail"].as_str().unwrap().contains(field));
 }
+
+#[tokio::test]
+async fn a_sweep_of_too_many_combinations_is_refused_before_it_is_paid_for() {
+    let door = Door::new().await;
+    let key = door.api_key(door.tenant("org").await).await;
+    let mut body = sweep();
+    (body["fast_range"], body["slow_range"], body["step"]) = (json!([1, 1000]), json!([1, 1000]), json!(1));
+    let answer = door.call("/webhook/trading-sweep", &key, &body).await;
+    assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(json_of(&answer)["errors"][0]["field"], "step");
+    assert_eq!(door.rows("pipeline_jobs").await, 0);
+}
