@@ -114,7 +114,7 @@ impl App {
                 if matches!(error, DutyError::TooSlow(_) | DutyError::Panicked)
                     && let Ok(store) = self.store().boxed().await
                 {
-                    store.disconnect().await;
+                    store.disconnect();
                 }
                 let error = Chain(&error).to_string();
                 tracing::error!(duty = name, outcome = "failed", duration_ms, error, "duty.finished");

@@ -63,7 +63,10 @@ impl Unrecorded {
     fn is_passing(&self) -> bool {
         match self {
             Self::Store(error) => error.is_passing(),
-            Self::Payloads(_) | Self::Secrets(_) | Self::NotConfigured(_) => true,
+            Self::Payloads(PayloadError::Unavailable { .. }) | Self::Secrets(_) | Self::NotConfigured(_) => {
+                true
+            }
+            Self::Payloads(_) => false,
             Self::Queue(_) | Self::Newer(_) => false,
         }
     }
@@ -113,7 +116,9 @@ impl App {
                 Ok(self.queue.send_after(&message, AWAY).await?)
             }
             // Refused for good, and nothing else holds this delivery: laid down with the reason.
-            Err(Unrecorded::Store(error)) if matches!(message, Message::File(_)) => {
+            Err(error @ (Unrecorded::Store(_) | Unrecorded::Payloads(_)))
+                if matches!(message, Message::File(_)) =>
+            {
                 tracing::error!(error = %Chain(&error), "a delivery cannot be filed");
                 self.bury(&body, &error.to_string()).await
             }
@@ -140,7 +145,7 @@ impl App {
         match tokio::time::timeout(left.saturating_sub(PUTTING_OFF), work).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                self.store().await?.disconnect().await;
+                self.store().await?.disconnect();
                 Err(StoreError::TimedOut.into())
             }
         }

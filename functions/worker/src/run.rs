@@ -57,7 +57,7 @@ impl App {
         if !matches!(first, Err(StoreError::Unavailable(_))) {
             return first;
         }
-        store.disconnect().await;
+        store.disconnect();
         self.try_claim(store, tenant_id, job_id).await
     }
 

@@ -55,7 +55,8 @@ async fn ask_shop(context: &StepContext<'_>, shop: &str) -> Result<Done<bool>, S
         .call(Provider::Shopify, &connection, async |token| shopify.fetch_order(token, shop, "0", None).await)
         .await;
     match answer {
-        Ok(_) => Ok(Done::new(false)),
+        // A question that it refuses is one that it has heard.
+        Ok(_) | Err(StepError::Connector(ConnectorError::Rejected { .. })) => Ok(Done::new(false)),
         Err(
             StepError::NeedsAuthorisation(_)
             | StepError::Connector(

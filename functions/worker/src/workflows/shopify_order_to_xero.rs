@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zixly_connectors::{
     ConnectorError,
     shopify::{Order, OrderLine},
-    xero::{InvoiceLine, NewContact, NewInvoice, NewPayment},
+    xero::{InvoiceLine, NewContact, NewInvoice, NewPayment, Payment},
 };
 use zixly_domain::{Provider, RecordAction};
 use zixly_store::connections::Connection;
@@ -373,7 +373,7 @@ impl<'a> Books<'a> {
                 "amount": new.amount,
             }),
         };
-        // The invoice is paid at once and whole, so the first payment on it is this one.
+        // A payment of another amount is somebody else's, unless nothing is left to pay.
         let look = async || {
             let found = self
                 .context
@@ -381,8 +381,10 @@ impl<'a> Books<'a> {
                     xero.fetch_invoice(token, organisation_id, invoice_id).await
                 })
                 .await?;
+            let is_paid = found.as_ref().is_some_and(|invoice| invoice.status == "PAID");
+            let ours = |payment: &Payment| is_paid || payment.amount == Some(draft.total);
             Ok(found
-                .and_then(|invoice| invoice.payments.into_iter().next())
+                .and_then(|invoice| invoice.payments.into_iter().find(ours))
                 .map(|payment| payment.payment_id))
         };
         let pay = async || {
