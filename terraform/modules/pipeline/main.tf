@@ -60,6 +60,7 @@ module "webhook" {
     TellWhetherTheQueueIsHealthy = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.arn }
     CountRequests                = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
     ReadCounts                   = { actions = ["dynamodb:GetItem"], resource = module.counter_table.arn }
+    TellWhetherThePayloadsAreUp  = { actions = ["s3:ListBucket"], resource = module.payload_bucket.arn }
     CarryLargeDeliveries         = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/carried/*" }
     KeepSecretsOfAsanaWebhooks   = { actions = ["secretsmanager:CreateSecret"], resource = local.hook_secret_arns }
     ReadSecretsOfAsanaWebhooks   = { actions = ["secretsmanager:GetSecretValue"], resource = local.hook_secret_arns }
