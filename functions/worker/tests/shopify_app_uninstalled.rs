@@ -4,7 +4,7 @@ mod scene;
 
 use scene::{
     SHOP, Scene,
-    crash::{killed_at, points},
+    crash::{Point, killed_at, points},
     handle,
 };
 use serde_json::json;
@@ -91,7 +91,9 @@ async fn it_can_be_told_twice_and_of_a_shop_that_nobody_knows() {
 
 #[tokio::test]
 async fn a_worker_killed_anywhere_is_resumed_and_the_tokens_go() {
-    for point in points(&["ask-shop", "end-connection", "remove-tokens"], &[]) {
+    // Not while it asks: it would take the lease on the shop's refused refresh along, and its successor waits that out.
+    let asked = [Point::Recorded("ask-shop")];
+    for point in asked.into_iter().chain(points(&["end-connection", "remove-tokens"], &[])) {
         let scene = Scene::empty().await;
         let job_id = removed(&scene).await;
         assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
