@@ -223,7 +223,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("zixly-sweep-{}", Pid::this()));
         let log = folder.with_extension("log");
         let mut command = command("sh", &folder);
-        command.args(["-c", "trap '' TERM; sh -c 'while :; do sleep 1; done' & exit"]);
+        // A parent that ended before `start` looks at it would be one that could not be started.
+        command.args(["-c", "trap '' TERM; sh -c 'while :; do sleep 1; done' & sleep 0.5"]);
         let child = start(&mut command, &log).unwrap().1;
         assert!(wait_until(Duration::from_secs(5), || marked(&folder).len() >= 2).await);
         sweep(&folder).await.unwrap();
