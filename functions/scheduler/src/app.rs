@@ -126,13 +126,9 @@ impl App {
     /// Saves what this instance has measured, and adds up what instances have that are gone.
     async fn see_to_metrics(&self) -> Result<Value, DutyError> {
         let store = self.store().await?;
-        if let Some(series) = self.metrics.unsaved() {
-            let saved = self.shard.lock().await.save(&mut store.session().await?, &series).await;
-            if let Err(error) = saved {
-                self.metrics.not_saved();
-                return Err(error.into());
-            }
-        }
+        let save =
+            async |series: &Value| self.shard.lock().await.save(&mut store.session().await?, series).await;
+        self.metrics.save_with(save).await?;
         let folded = metric_shards::fold_idle(&mut store.session().await?, FOLDED_AT_ONCE).await?;
         Ok(json!({ "folded": folded }))
     }

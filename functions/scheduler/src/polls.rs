@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zixly_domain::{Provider, Workflow};
-use zixly_lambda_kit::metrics::JOBS_QUEUED;
 use zixly_store::polls::{self, PollKind};
 
 use crate::app::{App, DutyError};
@@ -38,7 +37,7 @@ impl App {
             let job_id = polls::start(&tx, &poll, self.poll_interval(poll.poll)).await?;
             tx.commit().await?;
             if let Some(job_id) = job_id {
-                self.metrics.count(&JOBS_QUEUED, &[("job_type", poll.poll.as_str())]);
+                self.metrics.count_jobs_queued(&[poll.poll.as_str()]);
                 jobs.push((poll.tenant_id, job_id));
             }
         }

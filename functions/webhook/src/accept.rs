@@ -44,7 +44,7 @@ pub(crate) async fn accept(
     match file_in_time(app, &received).await {
         Ok(filed) => {
             ring(app, &filed.jobs).await;
-            app.measurements.count_jobs(&filed.new_job_types);
+            app.measurements.metrics.count_jobs_queued(&filed.new_job_types);
             tracing::info!(
                 provider = %received.provider,
                 delivery.id = %delivery_id,

@@ -1,12 +1,9 @@
 //! `POST /webhook/sweep-callback`: an external API says what came of the work that a job gave it. The token that the job
 //! sent along is good once, for that job, until it expires.
 
-use lambda_http::{
-    Body, Request, Response,
-    http::{StatusCode, header},
-};
+use lambda_http::{Body, Request, Response, http::StatusCode};
 use serde_json::{Value, json};
-use zixly_auth::{CallbackToken, bearer};
+use zixly_auth::CallbackToken;
 use zixly_domain::TenantId;
 use zixly_lambda_kit::problem::Problem;
 use zixly_store::callbacks::{CalledBack, call_back, find_tenant};
@@ -15,15 +12,13 @@ use crate::{
     App,
     accept::ring,
     app::OpenError,
-    callers::{self, count, unauthorised},
+    callers::{count, credential, refused_by_limit, unauthorised},
     fields, jobs,
 };
 
 /// Keeps what the caller says and ends the wait of the token's job.
 pub(crate) async fn receive(app: &App, request: &Request) -> Response<Body> {
-    let credential =
-        request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
-    let Some(token) = credential.and_then(CallbackToken::parse) else { return unknown() };
+    let Some(token) = credential(request).and_then(CallbackToken::parse) else { return unknown() };
     let answer = match fields::object(request) {
         Ok(answer) => answer,
         Err(problem) => return problem.into_response(),
@@ -48,7 +43,7 @@ async fn keep(app: &App, token_hash: &[u8; 32], answer: &Value) -> Result<Outcom
     let store = app.store().await?;
     let tenant_id = find_tenant(&mut store.session().await?, token_hash).await?;
     let Some(tenant_id) = tenant_id else { return Ok(Outcome::Unknown) };
-    if let Some(problem) = callers::refused_by_limit(count(app, tenant_id).await.as_ref()) {
+    if let Some(problem) = refused_by_limit(count(app, tenant_id).await.as_ref()) {
         return Ok(Outcome::TooMany(problem));
     }
     let called_back = call_back(&mut store.session().await?, tenant_id, token_hash, answer).await?;

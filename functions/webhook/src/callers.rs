@@ -80,6 +80,11 @@ pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Ad
     }
 }
 
+/// The credential in the request's `Authorization: Bearer …`, whatever it is.
+pub(crate) fn credential(request: &Request) -> Option<&str> {
+    bearer(request.headers().get(header::AUTHORIZATION)?.to_str().ok()?)
+}
+
 /// The answer to who does not show a good credential.
 pub(crate) fn unauthorised(detail: &str) -> Unauthorised {
     Unauthorised(detail.to_owned())
@@ -100,9 +105,7 @@ const WANTED: &str = "This needs an API key of your tenant, or the token of a si
                       Authorization: Bearer ….";
 
 async fn identify(app: &App, request: &Request) -> Result<Result<Caller, Unauthorised>, OpenError> {
-    let credential =
-        request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
-    let Some(credential) = credential else { return Ok(Err(unauthorised(WANTED))) };
+    let Some(credential) = credential(request) else { return Ok(Err(unauthorised(WANTED))) };
     match ApiKey::parse(credential) {
         Some(key) => by_api_key(app, &key).await,
         None => by_token(app, credential).await,

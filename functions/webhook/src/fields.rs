@@ -5,6 +5,7 @@ use lambda_http::{Request, http::StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zixly_lambda_kit::problem::{FieldProblem, Problem};
+use zixly_webhooks::has_nul;
 
 /// What a call may say at the most; what is larger belongs into the payload bucket.
 pub(crate) const LARGEST_BODY_BYTES: usize = 256 * 1024;
@@ -106,13 +107,4 @@ fn sentence(text: &str) -> String {
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with('.') { "" } else { "." };
     format!("{first}{}{end}", characters.as_str())
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

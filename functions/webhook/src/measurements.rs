@@ -15,10 +15,9 @@ use lambda_http::{
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
-use zixly_auth::bearer;
 use zixly_lambda_kit::{
     Chain,
-    metrics::{HTTP_REQUEST_DURATION, JOBS, JOBS_QUEUED, Labels, Metrics, exposition},
+    metrics::{HTTP_REQUEST_DURATION, JOBS, Labels, Metrics, exposition},
     problem::Problem,
 };
 use zixly_store::{
@@ -26,7 +25,11 @@ use zixly_store::{
     metric_shards::{Shard, load_all},
 };
 
-use crate::{App, app::OpenError, callers::unauthorised};
+use crate::{
+    App,
+    app::OpenError,
+    callers::{credential, unauthorised},
+};
 
 /// At most so often is anything saved: a busy instance saves its numbers once for many requests.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -54,13 +57,6 @@ impl Measurements {
         let labels: Labels<'_> = &[("method", method), ("route", route), ("status", status.as_str())];
         self.metrics.observe(&HTTP_REQUEST_DURATION, labels, took.as_secs_f64());
     }
-
-    /// Counts jobs that were made.
-    pub(crate) fn count_jobs<T: AsRef<str>>(&self, job_types: &[T]) {
-        for job_type in job_types {
-            self.metrics.count(&JOBS_QUEUED, &[("job_type", job_type.as_ref())]);
-        }
-    }
 }
 
 /// Has the numbers saved after the answer is out. A frozen instance saves them when it is next called.
@@ -85,24 +81,19 @@ pub(crate) fn save_soon(app: &Arc<App>) {
 async fn save(app: &App) -> Result<(), OpenError> {
     // Held until it is done, so that no older numbers overtake newer ones.
     let mut shard = app.measurements.shard.lock().await;
-    let Some(series) = app.measurements.metrics.unsaved() else { return Ok(()) };
-    let saved = async {
+    let saved = app.measurements.metrics.save_with(async |series| {
         let store = app.store().await?;
         let mut session = store.session().await?;
-        Ok(shard.save(&mut session, &series).await?)
-    };
+        Ok(shard.save(&mut session, series).await?)
+    });
     // A delivery may be waiting for the connection.
-    let saved = match tokio::time::timeout(SAVE_TIMEOUT, saved).await {
+    match tokio::time::timeout(SAVE_TIMEOUT, saved).await {
         Ok(saved) => saved,
         Err(_) => {
             app.store().await?.disconnect();
             Err(StoreError::TimedOut.into())
         }
-    };
-    if saved.is_err() {
-        app.measurements.metrics.not_saved();
     }
-    saved
 }
 
 /// `GET /metrics`: the numbers of all instances of all functions, in Prometheus' text format. Where the function's secret
@@ -147,6 +138,6 @@ async fn scrape(app: &App, request: &Request) -> Result<Option<String>, OpenErro
 
 async fn may_scrape(app: &App, request: &Request) -> Result<bool, OpenError> {
     let Some(token) = app.secret.get("metrics_token").await? else { return Ok(true) };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
-    Ok(given.is_some_and(|given| given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()))
+    Ok(credential(request)
+        .is_some_and(|given| given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()))
 }

@@ -17,7 +17,7 @@ pub(crate) async fn replay(app: &App, caller: &Caller, delivery_id: &str) -> Res
     match replay_kept(app, caller, id).await {
         Ok(Replayed::Filed(filed)) => {
             ring(app, &filed.jobs).await;
-            app.measurements.count_jobs(&filed.new_job_types);
+            app.measurements.metrics.count_jobs_queued(&filed.new_job_types);
             tracing::info!(
                 tenant.id = %caller.tenant_id,
                 delivery.id = %id,

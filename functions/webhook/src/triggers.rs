@@ -151,7 +151,7 @@ async fn trigger(
     match start_job(app, caller, &job, key.as_deref()).await {
         Ok(Started::New(job_id)) => {
             ring(app, &[(caller.tenant_id, job_id)]).await;
-            app.measurements.count_jobs(&[workflow.as_str()]);
+            app.measurements.metrics.count_jobs_queued(&[workflow.as_str()]);
             tracing::info!(
                 tenant.id = %caller.tenant_id, job.id = %job_id, job_type = %workflow, caller = caller.name, "job.triggered"
             );

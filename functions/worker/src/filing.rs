@@ -33,7 +33,7 @@ impl App {
         };
         let filed = file(&mut self.store().await?.session().await?, &received).await?;
         self.queue.ring(&filed.jobs).await?;
-        self.measurements.count_jobs(&filed.new_job_types);
+        self.measurements.metrics.count_jobs_queued(&filed.new_job_types);
         if let CarriedBody::Stored(key) = &carried.body {
             self.payloads.delete_carried(key).await?;
         }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::Mutex;
 use zixly_domain::JobStatus;
 use zixly_lambda_kit::{
     Chain,
-    metrics::{JOB_DURATION, JOBS_PROCESSED, JOBS_QUEUED, Labels, Metrics, TRADING_API_LATENCY},
+    metrics::{JOB_DURATION, JOBS_PROCESSED, Labels, Metrics, TRADING_API_LATENCY},
 };
 use zixly_store::metric_shards::Shard;
 
@@ -16,20 +17,13 @@ use crate::app::{App, Unrecorded};
 const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Measurements {
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     shard: Mutex<Shard>,
 }
 
 impl Measurements {
     pub(crate) fn new() -> Self {
         Self { metrics: Metrics::default(), shard: Mutex::new(Shard::new("worker")) }
-    }
-
-    /// Counts jobs that were made.
-    pub(crate) fn count_jobs<T: AsRef<str>>(&self, job_types: &[T]) {
-        for job_type in job_types {
-            self.metrics.count(&JOBS_QUEUED, &[("job_type", job_type.as_ref())]);
-        }
     }
 
     /// Takes note of a job that has ended, so long after it was first claimed.
@@ -53,24 +47,17 @@ impl App {
             Ok(Err(error)) => {
                 tracing::debug!(error = %Chain(&error), "the numbers are saved with the next batch")
             }
-            Err(_) => {
-                self.measurements.metrics.not_saved();
-                tracing::debug!("the numbers are saved with the next batch: no answer");
-            }
+            Err(_) => tracing::debug!("the numbers are saved with the next batch: no answer"),
         }
     }
 
     async fn try_save(&self) -> Result<(), Unrecorded> {
-        let Some(series) = self.measurements.metrics.unsaved() else { return Ok(()) };
-        let saved = async {
+        let Measurements { metrics, shard } = &self.measurements;
+        let save = async |series: &Value| {
             let store = self.store().await?;
             let mut session = store.session().await?;
-            Ok(self.measurements.shard.lock().await.save(&mut session, &series).await?)
+            Ok(shard.lock().await.save(&mut session, series).await?)
         };
-        let saved = saved.await;
-        if saved.is_err() {
-            self.measurements.metrics.not_saved();
-        }
-        saved
+        metrics.save_with(save).await
     }
 }

@@ -21,13 +21,6 @@ pub struct CallbackToken(SecretString);
 credential!(ApiKey, "zixly_");
 credential!(CallbackToken, "zixly_cb_");
 
-impl ApiKey {
-    /// The key in an `Authorization: Bearer …` header; none when it is no key of ours.
-    pub fn from_authorization(header: &str) -> Option<Self> {
-        Self::parse(crate::bearer(header)?)
-    }
-}
-
 impl CallbackToken {
     /// The token of a job, the same each time, for whoever has the secret: so that what is sent with it can be sent again
     /// unchanged, and the token be stored nowhere.
@@ -87,10 +80,14 @@ fn parse(prefix: &str, text: &str) -> Option<SecretString> {
 mod tests {
     use super::*;
 
+    fn key_in(authorization: &str) -> Option<ApiKey> {
+        ApiKey::parse(crate::bearer(authorization)?)
+    }
+
     #[test]
     fn a_key_is_found_again_by_its_header() {
         let key = ApiKey::generate();
-        let again = ApiKey::from_authorization(&format!("bearer {}", key.expose())).unwrap();
+        let again = key_in(&format!("bearer {}", key.expose())).unwrap();
         assert_eq!(again.hash(), key.hash());
         assert_ne!(ApiKey::generate().hash(), key.hash());
     }
@@ -116,11 +113,11 @@ mod tests {
     #[test]
     fn what_is_no_key_of_ours_is_not_looked_up() {
         for header in ["", "Bearer", "Bearer zixly_short", "Basic dXNlcjpwdw==", "Bearer eyJhbGciOi.x.y"] {
-            assert!(ApiKey::from_authorization(header).is_none(), "{header}");
+            assert!(key_in(header).is_none(), "{header}");
         }
         let key = ApiKey::generate();
-        assert!(ApiKey::from_authorization(key.expose()).is_none());
-        assert!(ApiKey::from_authorization(&format!("Basic {}", key.expose())).is_none());
+        assert!(key_in(key.expose()).is_none());
+        assert!(key_in(&format!("Basic {}", key.expose())).is_none());
         assert!(ApiKey::parse(&format!("{} ", key.expose())).is_none());
     }
 

@@ -94,7 +94,9 @@ pub struct Metrics {
 struct Inner {
     /// By name and labels, as the exposition format writes them.
     series: BTreeMap<String, Series>,
-    is_saved: bool,
+    /// How often anything was measured, and how often it had been when all was saved last.
+    changes: u64,
+    saved_changes: u64,
 }
 
 #[derive(Debug)]
@@ -115,7 +117,7 @@ impl Metrics {
     /// Counts one.
     pub fn count(&self, metric: &Metric, labels: Labels<'_>) {
         let mut inner = self.lock();
-        inner.is_saved = false;
+        inner.changes += 1;
         let series = inner.series.entry(series_key(metric.name, labels)).or_insert(Series::Number(0));
         if let Series::Number(number) = series {
             *number += 1;
@@ -124,11 +126,18 @@ impl Metrics {
         emit(metric, labels, 1.0);
     }
 
+    /// Counts jobs that were made, by their workflows.
+    pub fn count_jobs_queued<T: AsRef<str>>(&self, job_types: &[T]) {
+        for job_type in job_types {
+            self.count(&JOBS_QUEUED, &[("job_type", job_type.as_ref())]);
+        }
+    }
+
     /// Takes note of a value of a histogram.
     pub fn observe(&self, metric: &Metric, labels: Labels<'_>, value: f64) {
         let Kind::Histogram(bounds) = metric.kind else { return };
         let mut inner = self.lock();
-        inner.is_saved = false;
+        inner.changes += 1;
         let series = inner
             .series
             .entry(series_key(metric.name, labels))
@@ -143,19 +152,18 @@ impl Metrics {
         emit(metric, labels, value);
     }
 
-    /// Everything so far, to be saved; none if the last one had it all.
-    pub fn unsaved(&self) -> Option<Value> {
-        let mut inner = self.lock();
-        if std::mem::replace(&mut inner.is_saved, true) || inner.series.is_empty() {
-            return None;
-        }
-        let series = inner.series.iter().map(|(key, series)| (key.clone(), series.to_json()));
-        Some(Value::Object(series.collect()))
+    /// Hands everything so far to `save`, unless all of it is saved. What `save` does not finish, it gets again.
+    pub async fn save_with<E>(&self, save: impl AsyncFnOnce(&Value) -> Result<(), E>) -> Result<(), E> {
+        let Some((series, changes)) = self.unsaved() else { return Ok(()) };
+        save(&series).await?;
+        self.lock().saved_changes = changes;
+        Ok(())
     }
 
-    /// Saving did not succeed, so it is still to be done.
-    pub fn not_saved(&self) {
-        self.lock().is_saved = false;
+    fn unsaved(&self) -> Option<(Value, u64)> {
+        let inner = self.lock();
+        let series = inner.series.iter().map(|(key, series)| (key.clone(), series.to_json()));
+        (inner.changes > inner.saved_changes).then(|| (Value::Object(series.collect()), inner.changes))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -294,7 +302,7 @@ mod tests {
         one.count(&JOBS_QUEUED, &[("job_type", "trading-sweep")]);
         other.count(&JOBS_QUEUED, &[("job_type", "trading-sweep")]);
         let text = exposition(
-            &[one.unsaved().unwrap(), other.unsaved().unwrap()],
+            &[one.unsaved().unwrap().0, other.unsaved().unwrap().0],
             &[(&JOBS, &[("status", "queued")], 3.0)],
         );
         for line in [
@@ -312,15 +320,29 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_saved_is_saved_once_and_whole() {
+    #[tokio::test]
+    async fn what_is_saved_is_saved_once_and_whole() {
         let metrics = Metrics::default();
-        assert_eq!(metrics.unsaved(), None);
+        assert_eq!(saved(&metrics, Ok(())).await, None);
         metrics.count(&JOBS_QUEUED, &[("job_type", "a")]);
-        assert_eq!(metrics.unsaved().unwrap(), json!({ "pipeline_jobs_queued_total{job_type=\"a\"}": 1 }));
-        assert_eq!(metrics.unsaved(), None);
-        metrics.not_saved();
+        let one = json!({ "pipeline_jobs_queued_total{job_type=\"a\"}": 1 });
+        assert_eq!(saved(&metrics, Ok(())).await, Some(one));
+        assert_eq!(saved(&metrics, Ok(())).await, None);
         metrics.count(&JOBS_QUEUED, &[("job_type", "a")]);
-        assert_eq!(metrics.unsaved().unwrap(), json!({ "pipeline_jobs_queued_total{job_type=\"a\"}": 2 }));
+        let two = json!({ "pipeline_jobs_queued_total{job_type=\"a\"}": 2 });
+        assert_eq!(saved(&metrics, Err("the store is down")).await, Some(two.clone()));
+        assert_eq!(saved(&metrics, Ok(())).await, Some(two));
+        assert_eq!(saved(&metrics, Ok(())).await, None);
+    }
+
+    /// What there is to save; saving it comes to `outcome`.
+    async fn saved(metrics: &Metrics, outcome: Result<(), &str>) -> Option<Value> {
+        let mut saved = None;
+        let save = async |series: &Value| {
+            saved = Some(series.clone());
+            outcome
+        };
+        assert_eq!(metrics.save_with(save).await.is_ok(), outcome.is_ok() || saved.is_none());
+        saved
     }
 }

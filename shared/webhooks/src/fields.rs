@@ -140,7 +140,8 @@ fn without_digits_below_nanoseconds(date: &str) -> String {
     format!("{seconds}.{}{zone}", &digits[..digits.len().min(9)])
 }
 
-fn has_nul(value: &Value) -> bool {
+/// Whether a text or a name in it holds U+0000, which PostgreSQL does not store.
+pub fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),

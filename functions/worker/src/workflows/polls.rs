@@ -92,7 +92,7 @@ pub(super) async fn start_jobs<C: Serialize>(
             break;
         }
     }
-    context.app.measurements.count_jobs(&vec![workflow.as_str(); started.len()]);
+    context.app.measurements.metrics.count_jobs_queued(&vec![workflow.as_str(); started.len()]);
     if let Err(error) = context.app.queue.ring(&started).await {
         // Their doorbells are written down, and are rung by the clock.
         tracing::warn!(%error, "the jobs of a poll are rung later");
