@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     asana::{events::Events, webhooks::Webhook},
     call::{Answer, Call, Provider},
+    ledger::Written,
     oauth::{Rotation, TokenRefusal, access_token_life},
     state::State,
 };
@@ -162,7 +163,7 @@ fn api(state: &mut State, call: &Call, path: &[&str], now: Timestamp) -> Answer 
     };
     // A webhook is not made before its target has echoed the secret.
     if !is_read && answer.is_success() && answer.errand.is_none() {
-        state.ledger.note_effect(call, &account, now);
+        state.ledger.note_effect(call, &account, written(path, &answer), now);
     }
     answer.occupies = Some(place);
     answer
@@ -197,6 +198,21 @@ fn route(workspace: &mut Workspace, call: &Call, path: &[&str], now: Timestamp) 
         ("DELETE", ["webhooks", gid]) => webhooks::delete(workspace, gid),
         _ => Err(refusal(404, "No matching route for request")),
     }
+}
+
+fn written(path: &[&str], answer: &Answer) -> Written {
+    let mut answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let made = answer["data"].take();
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let name = || text(&made["name"]).unwrap_or_default();
+    let (kind, key) = match path {
+        ["webhooks", gid] => ("webhook removal", (*gid).to_owned()),
+        ["tasks", task, _] => ("story", format!("{task} {}", text(&made["text"]).unwrap_or_default())),
+        // Asana has no key for a project: an app can only write one into its description.
+        ["projects"] => ("project", text(&made["notes"]).unwrap_or_else(name)),
+        _ => ("task", text(&made["external"]["gid"]).unwrap_or_else(name)),
+    };
+    Written::new(kind, key, made["gid"].as_str())
 }
 
 fn data(status: u16, data: Value) -> Answer {

@@ -9,11 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use crate::{
     errand::Errand,
     limits::Place,
-    state::{Delivery, Outcome, Shared},
+    state::{Delivery, Late, Outcome, Shared},
     until_closed,
 };
 
@@ -29,12 +30,16 @@ pub enum Provider {
     Hubspot,
     Shopify,
     Asana,
+    Slack,
+    /// Amazon SES, which is the app's own account.
+    Ses,
     /// The trading API, which is one house and no account of a customer's.
     Trading,
 }
 
 impl Provider {
-    const ALL: [Self; 5] = [Self::Xero, Self::Hubspot, Self::Shopify, Self::Asana, Self::Trading];
+    const ALL: [Self; 7] =
+        [Self::Xero, Self::Hubspot, Self::Shopify, Self::Asana, Self::Slack, Self::Ses, Self::Trading];
 
     /// As it stands in paths and in orders.
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +48,8 @@ impl Provider {
             Self::Hubspot => "hubspot",
             Self::Shopify => "shopify",
             Self::Asana => "asana",
+            Self::Slack => "slack",
+            Self::Ses => "ses",
             Self::Trading => "trading",
         }
     }
@@ -55,13 +62,19 @@ pub async fn serve(
     request: Request,
 ) -> Response {
     let Some(provider) = Provider::ALL.into_iter().find(|known| known.as_str() == provider) else {
-        let known = "known are /xero, /hubspot, /shopify, /asana, /trading and /_sim\n";
+        let known: Vec<&str> = Provider::ALL.iter().map(|known| known.as_str()).collect();
+        let known = format!("known are /{} and /_sim\n", known.join(", /"));
         return (StatusCode::NOT_FOUND, known).into_response();
     };
     let call = match Call::read(provider, request).await {
         Ok(call) => call,
         Err(refusal) => return refusal,
     };
+    let late = shared.lock().begin_late(&call);
+    if let Some(late) = late {
+        let _work = LateWork { shared: shared.clone(), call: Some(call), late };
+        return hold(&shared).await;
+    }
     let Outcome { mut answer, delivery } = perform(&shared, &call).await;
     // Dropped with this future when the caller hangs up, so a held call occupies its place no longer than it lasts.
     let _slot = answer.occupies.take().map(|place| Slot { shared: shared.clone(), place });
@@ -71,19 +84,28 @@ pub async fn serve(
             tokio::time::sleep(by).await;
             answer.into_response()
         }
-        Delivery::Never => {
-            tokio::select! {
-                () = tokio::time::sleep(LONGEST_HOLD) => {}
-                () = until_closed(shared.closed.clone()) => {}
-            }
-            (StatusCode::GATEWAY_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
-        }
+        Delivery::Never => hold(&shared).await,
     }
 }
 
-/// Does the work, with what the provider asks of the app meanwhile and afterwards.
+/// Keeps the caller waiting until it hangs up, which ends this future, or for longer than it should wait.
+async fn hold(shared: &Shared) -> Response {
+    tokio::select! {
+        () = tokio::time::sleep(LONGEST_HOLD) => {}
+        () = until_closed(shared.closed.clone()) => {}
+    }
+    (StatusCode::GATEWAY_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
+}
+
+/// Does the work, or meets the fault that lies in wait for it.
 async fn perform(shared: &Arc<Shared>, call: &Call) -> Outcome {
-    let (mut answer, delivery) = shared.lock().begin(call);
+    let (answer, delivery) = shared.lock().begin(call);
+    let answer = run_errands(shared, call, answer).await;
+    shared.lock().conclude(call, answer, delivery)
+}
+
+/// What the provider asks of the app before it answers, and afterwards.
+async fn run_errands(shared: &Arc<Shared>, call: &Call, mut answer: Answer) -> Answer {
     if let Some(Errand::Handshake(handshake)) = answer.errand.as_deref() {
         let echo = handshake.offer(&shared.client).await;
         answer = shared.lock().end_handshake(call, handshake, echo, &answer);
@@ -91,7 +113,7 @@ async fn perform(shared: &Arc<Shared>, call: &Call) -> Outcome {
     if let Some(errand) = answer.errand.take() {
         tokio::spawn(errand.run(shared.clone()));
     }
-    shared.lock().conclude(call, answer, delivery)
+    answer
 }
 
 /// A request as the provider would see it.
@@ -236,6 +258,11 @@ impl Answer {
         self
     }
 
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status) && !self.is_refusal
     }
@@ -259,6 +286,30 @@ impl IntoResponse for Answer {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+/// Work that is still to be done when nobody waits for its answer any more.
+struct LateWork {
+    shared: Arc<Shared>,
+    call: Option<Call>,
+    late: Late,
+}
+
+impl Drop for LateWork {
+    fn drop(&mut self) {
+        // Without a runtime the simulator is gone, and all that it would do.
+        let (Some(call), Ok(runtime)) = (self.call.take(), Handle::try_current()) else { return };
+        let (shared, late) = (self.shared.clone(), self.late);
+        let due = shared.lock().now() + late.by;
+        runtime.spawn(async move {
+            if !shared.wait_until(due).await {
+                return;
+            }
+            let Some(mut answer) = shared.lock().work_late(&call, late) else { return };
+            let _slot = answer.occupies.take().map(|place| Slot { shared: shared.clone(), place });
+            run_errands(&shared, &call, answer).await;
+        });
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     call::Provider,
     faults::{FaultKind, FaultSpec},
     oauth::access_token_life,
-    shopify,
+    ses, shopify, slack,
     state::{Shared, State as Simulated},
     trading,
 };
@@ -54,7 +54,7 @@ struct Seed {
     provider: Provider,
     kind: String,
     record: Box<RawValue>,
-    /// The Xero organisation, HubSpot portal, shop or Asana workspace; the demo one when left out.
+    /// The Xero organisation, HubSpot portal, shop, Asana or Slack workspace; the demo one when left out.
     tenant_id: Option<AccountName>,
 }
 
@@ -99,9 +99,9 @@ async fn seed(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         Provider::Hubspot => created(&state.hubspot.seed(&account, kind, record, now).map_err(Refusal)?),
         Provider::Shopify => created(&state.shopify.seed(&account, kind, record.get()).map_err(Refusal)?),
         Provider::Asana => created(&state.asana.seed(&account, kind, record.get(), now).map_err(Refusal)?),
-        Provider::Trading => {
-            Err(Refusal("the trading API holds nothing that could be given to it".to_owned()))
-        }
+        Provider::Slack => created(&state.slack.seed(&account, kind, record.get(), now).map_err(Refusal)?),
+        Provider::Trading => created(&state.trading.seed(kind, record.get()).map_err(Refusal)?),
+        Provider::Ses => Err(Refusal("Amazon SES holds nothing that could be given to it".to_owned())),
     }
 }
 
@@ -111,8 +111,12 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         consent.accounts.iter().map(|name| name.canonical(consent.provider)).collect::<Result<_, _>>()?;
     match (consent.provider, accounts.len()) {
         (_, 0) => return Err(Refusal("accounts must name at least one account".to_owned())),
-        (Provider::Trading, _) => {
-            return Err(Refusal("the trading API has a key of its own and takes no consent".to_owned()));
+        (Provider::Ses | Provider::Trading, _) => {
+            let name = consent.provider.as_str();
+            return Err(Refusal(format!("{name} has a key of the app's own and takes no consent")));
+        }
+        (Provider::Slack, 2..) => {
+            return Err(Refusal("a Slack consent covers one workspace or one webhook".to_owned()));
         }
         (Provider::Hubspot, 2..) => {
             return Err(Refusal("a HubSpot consent covers exactly one portal".to_owned()));
@@ -125,11 +129,15 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         }
         _ => {}
     }
+    // What opens an incoming webhook is its URL.
+    let hook =
+        accounts.first().filter(|account| consent.provider == Provider::Slack && account.contains('/'));
+    let prefix = hook.map_or_else(String::new, |hook| format!("{}/slack/services/{hook}/", shared.url));
     let mut state = shared.lock();
     let now = state.now();
     let pair = state.oauth.grant(consent.provider, accounts, now);
     created(&json!({
-        "access_token": pair.access_token,
+        "access_token": prefix + &pair.access_token,
         "refresh_token": pair.refresh_token,
         "expires_in": access_token_life(consent.provider).as_secs(),
     }))
@@ -217,6 +225,11 @@ impl AccountName {
                 .parse::<u64>()
                 .map(|gid| gid.to_string())
                 .map_err(|_| Refusal(format!("an Asana workspace is named by its gid, not {text:?}"))),
+            Provider::Slack if slack::is_account(&text) => Ok(text),
+            Provider::Slack => Err(Refusal(format!(
+                "Slack has workspaces such as T0001, and incoming webhooks such as T0001/B0001, not {text:?}"
+            ))),
+            Provider::Ses => Ok(ses::ACCOUNT.to_owned()),
             Provider::Trading => Ok(trading::ACCOUNT.to_owned()),
         }
     }
@@ -228,6 +241,8 @@ fn demo_account(state: &Simulated, provider: Provider) -> String {
         Provider::Hubspot => state.config.demo_hubspot_portal.to_string(),
         Provider::Shopify => state.config.demo_shop.clone(),
         Provider::Asana => state.config.demo_asana_workspace.to_string(),
+        Provider::Slack => state.config.demo_slack_team.clone(),
+        Provider::Ses => ses::ACCOUNT.to_owned(),
         Provider::Trading => trading::ACCOUNT.to_owned(),
     }
 }

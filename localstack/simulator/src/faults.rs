@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     asana,
     call::{Answer, Call, Provider},
-    hubspot, limits, shopify, trading, xero,
+    hubspot, limits, ses, shopify, slack, trading, xero,
 };
 
 /// The faults in force, oldest first; the first that matches a call is the one it meets.
@@ -37,9 +38,12 @@ pub struct FaultSpec {
     /// For limits and statuses the `Retry-After`; for `slow` the delay.
     #[serde(default)]
     pub retry_after_s: Option<f64>,
-    /// For `status`: which one, 500 by default.
+    /// For `status`: which one, 500 by default. For Slack it may be 200, which says no in its body.
     #[serde(default)]
     pub status: Option<u16>,
+    /// For `timeout_after_commit`: the work is done so many seconds after the caller has hung up, and not before.
+    #[serde(default)]
+    pub commit_after_s: Option<f64>,
 }
 
 /// Which calls a fault waits for.
@@ -57,7 +61,7 @@ pub struct CallPattern {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The work is done and the answer never comes.
+    /// The work is done, at once or later, and the answer never comes.
     TimeoutAfterCommit,
     /// Nothing is done and no answer comes.
     TimeoutBefore,
@@ -94,14 +98,22 @@ impl FaultSpec {
         if self.times == 0 {
             return Some("times must be at least 1".to_owned());
         }
-        if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
+        let is_hidden_no = self.provider == Provider::Slack && self.status == Some(200);
+        if self.status.is_some_and(|status| !(400..=599).contains(&status)) && !is_hidden_no {
             return Some("status must be between 400 and 599".to_owned());
+        }
+        if self.commit_after_s.is_some_and(|seconds| !(0.0..=3600.0).contains(&seconds)) {
+            return Some("commit_after_s must be between 0 and 3600".to_owned());
+        }
+        if self.commit_after_s.is_some() && self.fault != FaultKind::TimeoutAfterCommit {
+            return Some("commit_after_s goes with timeout_after_commit only".to_owned());
         }
         if self.retry_after_s.is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
             return Some("retry_after_s must be between 0 and 86400".to_owned());
         }
-        if self.provider == Provider::Trading && self.fault == FaultKind::Expire {
-            return Some("the trading API has a key and no token that could expire".to_owned());
+        let has_key = matches!(self.provider, Provider::Slack | Provider::Ses | Provider::Trading);
+        if has_key && self.fault == FaultKind::Expire {
+            return Some(format!("{} has a key and no token that could expire", self.provider.as_str()));
         }
         None
     }
@@ -136,6 +148,20 @@ impl Faults {
         self.entries.iter().any(|entry| is_revocation(&entry.spec))
     }
 
+    /// How long after the caller has hung up the work is done, where a fault says so. Only what may write is put off:
+    /// nobody could tell a late read from none.
+    pub fn take_late(&mut self, call: &Call) -> Option<SignedDuration> {
+        if call.method == "GET" {
+            return None;
+        }
+        self.take(call, |spec| match spec.fault {
+            FaultKind::TimeoutAfterCommit => {
+                spec.commit_after_s.and_then(|s| SignedDuration::try_from_secs_f64(s).ok())
+            }
+            _ => None,
+        })
+    }
+
     /// The fault that meets this call before it is worked on.
     pub fn take_before(&mut self, call: &Call) -> Option<BeforeFault> {
         self.take(call, |spec| match spec.fault {
@@ -154,7 +180,7 @@ impl Faults {
     /// The fault that meets this call now that it has succeeded.
     pub fn take_after(&mut self, call: &Call) -> Option<AfterFault> {
         self.take(call, |spec| match spec.fault {
-            FaultKind::TimeoutAfterCommit => Some(AfterFault::Timeout),
+            FaultKind::TimeoutAfterCommit if spec.commit_after_s.is_none() => Some(AfterFault::Timeout),
             FaultKind::Malformed => Some(AfterFault::Malformed),
             _ => None,
         })
@@ -201,6 +227,8 @@ fn error_answer(spec: &FaultSpec) -> Answer {
         Provider::Hubspot => hubspot::refusal(status, "INTERNAL_ERROR", "internal error"),
         Provider::Shopify => shopify::refusal(status, "Internal Server Error"),
         Provider::Asana => asana::refusal(status, "Server Error"),
+        Provider::Slack => slack::failure(status),
+        Provider::Ses => ses::failure(status),
         Provider::Trading => trading::refusal(status, "internal error"),
     };
     with_retry_after(answer, spec)
@@ -216,6 +244,8 @@ fn rate_limit_answer(spec: &FaultSpec) -> Answer {
         // These always say when, each in its own way.
         Provider::Shopify => return shopify::throttled_for(spec.retry_after_s.unwrap_or(1.0)),
         Provider::Asana => return asana::too_many(spec.retry_after_s.unwrap_or(1.0)),
+        Provider::Slack => return slack::too_many(spec.retry_after_s.unwrap_or(1.0)),
+        Provider::Ses => ses::too_many(),
         Provider::Trading => trading::refusal(429, "too many requests"),
     };
     with_retry_after(answer, spec)

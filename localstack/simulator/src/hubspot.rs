@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     call::{Answer, Call, Provider},
     hubspot::contact_properties::PropertyProblem,
-    ledger::milliseconds,
+    ledger::{Written, milliseconds},
     limits::{HubspotRefusal, RateHeaders},
     oauth::{Rotation, TokenRefusal, access_token_life},
     state::State,
@@ -299,6 +299,7 @@ fn token(state: &mut State, call: &Call, now: Timestamp) -> Answer {
         let body = json!({
             "error": error,
             "error_description": message,
+            "category": "VALIDATION_ERROR",
             "status": old_status,
             "message": message,
             "correlationId": Uuid::new_v4(),
@@ -365,15 +366,28 @@ fn route(state: &mut State, call: &Call, account: &str, kind: Kind, rest: &[&str
         (Kind::Contact, "POST", ["search"]) => return contacts::search(portal, call),
         (Kind::Contact, "GET", [id]) => return contacts::read(portal, call, id),
         (Kind::Deal | Kind::Note, "GET", [id]) => return read(portal, call, kind, id),
+        (Kind::Note, "POST", ["batch", "read"]) => return notes::read_many(portal, call, now),
         (_, "GET", [id, "associations", to]) => return associations(portal, call, kind, id, to),
         (Kind::Contact, "PATCH", [id]) => contacts::update(portal, call, id, now),
         (Kind::Note, "POST", []) => notes::create(portal, call, now),
         _ => return not_found_path(),
     };
     if answer.is_success() {
-        state.ledger.note_effect(call, account, now);
+        state.ledger.note_effect(call, account, written(call, kind, &answer), now);
     }
     answer
+}
+
+/// A note is its text. An update is the record and what it is set to: the same again is one too many.
+fn written(call: &Call, kind: Kind, answer: &Answer) -> Written {
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+    let record = json(&answer.body);
+    let id = record["id"].as_str();
+    let key = match kind {
+        Kind::Note => record["properties"]["hs_note_body"].as_str().unwrap_or_default().to_owned(),
+        _ => format!("{} {}", id.unwrap_or_default(), json(&call.body)["properties"]),
+    };
+    Written::new(kind.singular(), key, id)
 }
 
 /// A record by its id, with the records that belong to it where they are asked for.

@@ -33,7 +33,25 @@ pub struct Effect {
     path: String,
     body: Box<RawValue>,
     idempotency_key: Option<String>,
+    #[serde(flatten)]
+    written: Written,
     at: String,
+}
+
+/// What a write was about, so that one that was made twice shows: as two with the same provider, account, kind and key.
+#[derive(Serialize)]
+pub struct Written {
+    kind: &'static str,
+    /// What the business calls it: the number of an invoice, the invoice of a payment, the text of a note.
+    key: String,
+    /// What the provider calls it.
+    record_id: Option<String>,
+}
+
+impl Written {
+    pub fn new(kind: &'static str, key: impl Into<String>, record_id: Option<&str>) -> Self {
+        Self { kind, key: key.into(), record_id: record_id.map(str::to_owned) }
+    }
 }
 
 impl Ledger {
@@ -49,7 +67,7 @@ impl Ledger {
 
     /// Notes a write in `account`; the body stays as sent, so that no digit of an amount changes. A call without a
     /// body has null.
-    pub fn note_effect(&mut self, call: &Call, account: &str, now: Timestamp) {
+    pub fn note_effect(&mut self, call: &Call, account: &str, written: Written, now: Timestamp) {
         let body: &[u8] = if call.body.is_empty() { b"null" } else { &call.body };
         self.effects.push(Effect {
             provider: call.provider,
@@ -58,6 +76,7 @@ impl Ledger {
             path: call.path_and_query.clone(),
             body: serde_json::from_slice(body).expect("only a body that parsed is ever committed"),
             idempotency_key: call.header("idempotency-key").map(str::to_owned),
+            written,
             at: milliseconds(now),
         });
     }

@@ -1,4 +1,4 @@
-//! Xero, HubSpot, Shopify, Asana and the trading API on loopback, for tests and for the local stack.
+//! Xero, HubSpot, Shopify, Asana, Slack, Amazon SES and the trading API on loopback, for tests and for the local stack.
 //!
 //! One HTTP server plays all of them for the calls that Zixly makes, and refuses what the real ones
 //! refuse: dead tokens, foreign organisations, unknown properties, too many requests.
@@ -12,8 +12,52 @@
 //! | `{url}/hubspot` | HubSpot's OAuth and CRM APIs |
 //! | `{url}/shopify/{shop}` | what a shop serves under its own domain: OAuth and the GraphQL Admin API |
 //! | `{url}/asana/api/1.0`, `{url}/asana/-/oauth_token` | Asana |
+//! | `{url}/slack/api`, `{url}/slack/services/{team}/{webhook}/{key}` | Slack's Web API and incoming webhooks |
+//! | `{url}/ses` | Amazon SES |
 //! | `{url}/trading` | the trading API |
 //! | `{url}/_sim` | seed, grant, effects, calls, faults, clock, reset, health |
+//!
+//! # What can be done from outside
+//!
+//! | Route under `/_sim` | Does |
+//! |---|---|
+//! | `POST seed` | `{"provider", "kind", "record", "tenant_id"?}`: puts a record in, in place of the one with its id |
+//! | `POST grant` | `{"provider", "accounts"}`: consent; gives tokens. For Slack `T0001` gives a bot's token and `T0001/B0001` the URL of an incoming webhook as `access_token` |
+//! | `GET effects?provider=` | every write that took place, whether or not its author was told |
+//! | `GET calls?provider=` | every call; its status is null when no answer went out |
+//! | `GET`, `POST`, `DELETE faults` | what lies in wait |
+//! | `POST clock` | `{"advance_s"}`: moves the providers' time ahead |
+//! | `POST reset` | forgets everything but consent, also work that is still to be done |
+//!
+//! Kinds to seed: Xero `invoice`, `contact`; HubSpot `contact`, `deal`; Shopify `order`; Asana `project`, `task`; Slack
+//! `channel` (`{"id", "is_archived"}`) and `message` (`{"channel", "text"}`, written by a person); the trading API `failure`
+//! (`{"ticker", "error"}`: sweeps of that ticker that are submitted from now on end as `failed` with this error, until it is
+//! seeded without one).
+//!
+//! An effect has `provider`, `account`, `kind`, `key`, `record_id`, `idempotency_key`, `method`, `path`, `body` and `at`.
+//! A business write was made once if one effect has its provider, account, kind and key:
+//!
+//! | Provider | `kind` | `key` |
+//! |---|---|---|
+//! | xero | `contact`, `invoice`, `payment`, `history` | contact number (or name), invoice number, id of the paid invoice, invoice id and note |
+//! | hubspot | `contact`, `note` | contact id and the properties that were sent, the note's text |
+//! | asana | `project`, `task`, `story`, `webhook`, `webhook removal` | notes (or name), external gid (or name), task and text, resource and target, gid |
+//! | shopify | `webhook` | topic and address |
+//! | slack | `message`, `webhook message` | the first text in its metadata, such as an effect's key (or its text); the text |
+//! | ses | `mail` | `name=value` of its tags (or the subject), and whom it goes to |
+//! | trading | `sweep` | idempotency key (or the sweep's id) |
+//!
+//! Faults are `{"provider", "fault", "match": {"method", "path"}?, "times"?, "retry_after_s"?, "status"?, "commit_after_s"?}`:
+//!
+//! | Fault | The work | The answer |
+//! |---|---|---|
+//! | `timeout_after_commit` | is done; with `commit_after_s` not before so many seconds after the caller has hung up | never comes |
+//! | `timeout_before` | is not done | never comes |
+//! | `status`, `rate_limit` | is not done | a refusal as the provider words it; Slack's may have the status 200 |
+//! | `malformed` | is done | half of it |
+//! | `slow` | is done | after `retry_after_s` |
+//! | `revoke` | | consents given before are withdrawn while it stands; the keys of SES and of the trading API are blocked |
+//! | `expire` | | present access tokens end at once; not for Slack, SES and the trading API, whose keys do not expire |
 //!
 //! **Invariant:** knows nothing of Zixly, and opens a connection only where a provider would call the app, and only
 //! to this machine.
@@ -27,7 +71,9 @@ mod hubspot;
 mod ledger;
 mod limits;
 mod oauth;
+mod ses;
 mod shopify;
+mod slack;
 mod state;
 mod trading;
 mod xero;
@@ -38,7 +84,7 @@ use axum::{Router, routing::any};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
-pub use crate::limits::{AsanaLimits, HubspotLimits, ShopifyLimits, XeroLimits};
+pub use crate::limits::{AsanaLimits, HubspotLimits, SesLimits, ShopifyLimits, SlackLimits, XeroLimits};
 use crate::state::Shared;
 
 /// What the simulated providers know about the app and the demo accounts, and how much they allow.
@@ -61,6 +107,8 @@ pub struct SimulatorConfig {
     pub demo_shop: String,
     /// The workspace that a seeded Asana record belongs to when none is named; 1200000000000100 unless set.
     pub demo_asana_workspace: u64,
+    /// The workspace that a seeded Slack record belongs to when none is named; T0DEMO unless set.
+    pub demo_slack_team: String,
     /// Xero's request limits; its real ones by default.
     pub xero_limits: XeroLimits,
     /// HubSpot's request limits; its real ones for OAuth apps by default.
@@ -69,6 +117,10 @@ pub struct SimulatorConfig {
     pub shopify_limits: ShopifyLimits,
     /// Asana's limits; those of a free workspace by default.
     pub asana_limits: AsanaLimits,
+    /// Slack's limits; its real ones by default.
+    pub slack_limits: SlackLimits,
+    /// The limit of the account at Amazon SES; 14 mails a second by default.
+    pub ses_limits: SesLimits,
     /// How long a sweep takes by the simulator's clock, 2 s by default.
     pub trading_sweep_takes: Duration,
     /// Whether HubSpot hands out a new refresh token at each refresh. It does not today, but may.
@@ -101,12 +153,15 @@ impl SimulatorConfig {
             trading_api_key: "trading-key".to_owned(),
             demo_shop: "demo-shop.myshopify.com".to_owned(),
             demo_asana_workspace: 1_200_000_000_000_100,
+            demo_slack_team: "T0DEMO".to_owned(),
             demo_xero_organisation,
             demo_hubspot_portal,
             xero_limits: XeroLimits::default(),
             hubspot_limits: HubspotLimits::default(),
             shopify_limits: ShopifyLimits::default(),
             asana_limits: AsanaLimits::default(),
+            slack_limits: SlackLimits::default(),
+            ses_limits: SesLimits::default(),
             trading_sweep_takes: Duration::from_secs(2),
             hubspot_rotates_refresh_tokens: false,
         }
@@ -122,7 +177,7 @@ impl Simulator {
         let listener = TcpListener::bind(addr).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (closing, closed) = watch::channel(false);
-        let shared = Arc::new(Shared::new(config, closed.clone()));
+        let shared = Arc::new(Shared::new(config, url.clone(), closed.clone()));
         let routes = Router::new()
             .nest("/_sim", control::routes())
             .route("/{provider}/{*path}", any(call::serve))

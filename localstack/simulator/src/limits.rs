@@ -79,6 +79,34 @@ impl Default for AsanaLimits {
     }
 }
 
+/// Slack's limits.
+#[derive(Debug, Clone, Copy)]
+pub struct SlackLimits {
+    /// Messages in any second to one channel, or through one incoming webhook.
+    pub messages_per_second: u32,
+    /// Reads of channels in any minute, per workspace.
+    pub reads_per_minute: u32,
+}
+
+impl Default for SlackLimits {
+    fn default() -> Self {
+        Self { messages_per_second: 1, reads_per_minute: 50 }
+    }
+}
+
+/// The limit of an account at Amazon SES: what one that is out of the sandbox begins with.
+#[derive(Debug, Clone, Copy)]
+pub struct SesLimits {
+    /// Mails in any second.
+    pub mails_per_second: u32,
+}
+
+impl Default for SesLimits {
+    fn default() -> Self {
+        Self { mails_per_second: 14 }
+    }
+}
+
 /// What every account has used of its limits.
 #[derive(Default)]
 pub struct Limits {
@@ -87,6 +115,10 @@ pub struct Limits {
     hubspot: HashMap<String, PortalUse>,
     shopify: HashMap<String, Bucket>,
     asana: HashMap<String, VecDeque<Timestamp>>,
+    /// Messages by channel or webhook.
+    slack_messages: HashMap<String, VecDeque<Timestamp>>,
+    slack_reads: HashMap<String, VecDeque<Timestamp>>,
+    mails: VecDeque<Timestamp>,
     running: HashMap<Place, u32>,
 }
 
@@ -227,6 +259,23 @@ impl Limits {
         }
         *running += 1;
         Ok(place)
+    }
+
+    /// Admits a message to a channel, or through a webhook.
+    pub fn admit_slack_message(&mut self, limits: &SlackLimits, place: &str, now: Timestamp) -> bool {
+        let messages = self.slack_messages.entry(place.to_owned()).or_default();
+        admit_rolling(messages, limits.messages_per_second, SECOND, now)
+    }
+
+    /// Admits a read of a channel.
+    pub fn admit_slack_read(&mut self, limits: &SlackLimits, team: &str, now: Timestamp) -> bool {
+        let reads = self.slack_reads.entry(team.to_owned()).or_default();
+        admit_rolling(reads, limits.reads_per_minute, MINUTE, now)
+    }
+
+    /// Admits a mail.
+    pub fn admit_mail(&mut self, limits: &SesLimits, now: Timestamp) -> bool {
+        admit_rolling(&mut self.mails, limits.mails_per_second, SECOND, now)
     }
 
     /// Admits a request to a portal, searches aside. HubSpot's window rolls.

@@ -10,10 +10,11 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use uuid::Uuid;
 use zixly_simulator::{
-    AsanaLimits, ClientCredentials, HubspotLimits, ShopifyLimits, Simulator, SimulatorConfig, XeroLimits,
+    AsanaLimits, ClientCredentials, HubspotLimits, SesLimits, ShopifyLimits, Simulator, SimulatorConfig,
+    SlackLimits, XeroLimits,
 };
 
-/// Plays Xero, HubSpot, Shopify, Asana and the trading API on this machine.
+/// Plays Xero, HubSpot, Shopify, Asana, Slack, Amazon SES and the trading API on this machine.
 ///
 /// The secrets come from XERO_CLIENT_SECRET, HUBSPOT_CLIENT_SECRET, SHOPIFY_CLIENT_SECRET, ASANA_CLIENT_SECRET and
 /// TRADING_API_KEY only: arguments can be read by everybody on the machine.
@@ -73,6 +74,15 @@ struct Arguments {
     /// Asana requests in a minute, per consent.
     #[arg(long, default_value_t = AsanaLimits::default().per_minute)]
     asana_per_minute: u32,
+    /// Slack messages in a second, per channel and per incoming webhook.
+    #[arg(long, default_value_t = SlackLimits::default().messages_per_second)]
+    slack_messages_per_second: u32,
+    /// Reads of Slack channels in a minute, per workspace.
+    #[arg(long, default_value_t = SlackLimits::default().reads_per_minute)]
+    slack_reads_per_minute: u32,
+    /// Mails in a second.
+    #[arg(long, default_value_t = SesLimits::default().mails_per_second)]
+    ses_mails_per_second: u32,
     /// Milliseconds that a sweep of the trading API takes.
     #[arg(long, default_value_t = 2000)]
     trading_sweep_takes_ms: u64,
@@ -126,6 +136,11 @@ impl Arguments {
         config.shopify_limits.points = self.shopify_points;
         config.shopify_limits.restored_per_second = self.shopify_restored_per_second;
         config.asana_limits.per_minute = self.asana_per_minute;
+        config.slack_limits = SlackLimits {
+            messages_per_second: self.slack_messages_per_second,
+            reads_per_minute: self.slack_reads_per_minute,
+        };
+        config.ses_limits = SesLimits { mails_per_second: self.ses_mails_per_second };
         config.trading_sweep_takes = Duration::from_millis(self.trading_sweep_takes_ms);
         config.hubspot_rotates_refresh_tokens = self.hubspot_rotates_refresh_tokens;
         Ok(config)

@@ -20,7 +20,9 @@ const SHOPIFY_RETRY_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub const fn access_token_life(provider: Provider) -> SignedDuration {
     match provider {
         Provider::Xero | Provider::Hubspot => SignedDuration::from_mins(30),
-        Provider::Shopify | Provider::Asana | Provider::Trading => SignedDuration::from_mins(60),
+        Provider::Shopify | Provider::Asana => SignedDuration::from_mins(60),
+        // Theirs do not end; this is long enough for a test.
+        Provider::Slack | Provider::Ses | Provider::Trading => SignedDuration::from_hours(24 * 365 * 10),
     }
 }
 
@@ -184,6 +186,7 @@ impl Oauth {
         let provider = self.grants[grant].provider;
         let access_token = match provider {
             Provider::Shopify => format!("shpat_{random}"),
+            Provider::Slack if self.grants[grant].connections[0].is_bot() => format!("xoxb-{random}"),
             _ => random,
         };
         let token = AccessToken {
@@ -202,7 +205,7 @@ impl Oauth {
             Provider::Hubspot => format!("na1-{}", Uuid::new_v4()),
             Provider::Shopify => format!("shprt_{random}"),
             Provider::Asana => format!("2/{random}"),
-            Provider::Xero | Provider::Trading => random,
+            Provider::Xero | Provider::Slack | Provider::Ses | Provider::Trading => random,
         };
         let issued = RefreshToken {
             grant,
@@ -224,6 +227,13 @@ impl Oauth {
     }
 }
 
+impl Connection {
+    /// Whether this is a Slack workspace, and not an incoming webhook in one.
+    fn is_bot(&self) -> bool {
+        !self.account.contains('/')
+    }
+}
+
 impl RefreshToken {
     fn is_alive(&self, provider: Provider, now: Timestamp) -> bool {
         let age = now.duration_since(self.issued_at);
@@ -233,7 +243,7 @@ impl RefreshToken {
             Provider::Shopify => {
                 !self.has_ended && age < SHOPIFY_REFRESH_TOKEN_LIFE && replaced_for < SHOPIFY_RETRY_LIFE
             }
-            Provider::Hubspot | Provider::Asana | Provider::Trading => true,
+            Provider::Hubspot | Provider::Asana | Provider::Slack | Provider::Ses | Provider::Trading => true,
         }
     }
 }

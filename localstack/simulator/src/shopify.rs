@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     call::{Answer, Call, Provider},
+    ledger::Written,
     oauth::{Rotation, SHOPIFY_REFRESH_TOKEN_LIFE, access_token_life},
     shopify::graphql::{CONNECTION, Field, Operation, TYPE},
     state::State,
@@ -177,7 +178,7 @@ fn graphql(state: &mut State, call: &Call, shop: &str, now: Timestamp) -> Answer
         Ok(done) => {
             state.limits.charge_shopify(shop, done.cost);
             if done.has_written {
-                state.ledger.note_effect(call, shop, now);
+                state.ledger.note_effect(call, shop, written(&operation, &done.data), now);
             }
             let cost = cost_of(Some(done.cost), available - f64::from(done.cost));
             let answer = Answer::json(200, &json!({ "data": done.data, "extensions": { "cost": cost } }));
@@ -185,6 +186,14 @@ fn graphql(state: &mut State, call: &Call, shop: &str, now: Timestamp) -> Answer
             if operation.is_mutation && !done.has_written { answer.refusing() } else { answer }
         }
     }
+}
+
+fn written(operation: &Operation, data: &Map<String, Value>) -> Written {
+    let field = &operation.fields[0];
+    let uri = field.arguments.get("webhookSubscription").and_then(|input| input["uri"].as_str());
+    let key = format!("{} {}", field.argument("topic").unwrap_or_default(), uri.unwrap_or_default());
+    let made = data.get(&field.alias).and_then(|made| made["webhookSubscription"]["id"].as_str());
+    Written::new("webhook", key, made)
 }
 
 impl Shop {

@@ -15,8 +15,11 @@ use crate::{
     ledger::Ledger,
     limits::Limits,
     oauth::Oauth,
+    ses,
     shopify::{self, ShopifyRecords},
+    slack::{self, SlackRecords},
     trading::{self, TradingRecords},
+    until_closed,
     xero::{self, XeroRecords},
 };
 
@@ -29,15 +32,34 @@ pub struct Shared {
     pub clock_moved: watch::Sender<()>,
     /// For what the providers ask of the app.
     pub client: reqwest::Client,
+    /// Where the simulator listens, for addresses that it gives out.
+    pub url: String,
 }
 
 impl Shared {
-    pub fn new(config: SimulatorConfig, closed: watch::Receiver<bool>) -> Self {
+    pub fn new(config: SimulatorConfig, url: String, closed: watch::Receiver<bool>) -> Self {
         Self {
             state: Mutex::new(State::new(config)),
             closed,
             clock_moved: watch::Sender::new(()),
             client: errand::client(),
+            url,
+        }
+    }
+
+    /// Waits for a time by the providers' clock; says no when the simulator closes before.
+    pub async fn wait_until(&self, due: Timestamp) -> bool {
+        let mut clock_moved = self.clock_moved.subscribe();
+        loop {
+            let left = due.duration_since(self.lock().now());
+            let Some(left) = std::time::Duration::try_from(left).ok().filter(|left| !left.is_zero()) else {
+                return true;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                _ = clock_moved.changed() => {}
+                () = until_closed(self.closed.clone()) => return false,
+            }
         }
     }
 
@@ -58,8 +80,19 @@ pub struct State {
     pub hubspot: HubspotRecords,
     pub shopify: ShopifyRecords,
     pub asana: AsanaRecords,
+    pub slack: SlackRecords,
     pub trading: TradingRecords,
     ahead: SignedDuration,
+    reset_count: u64,
+}
+
+/// When work is done that a fault puts off.
+#[derive(Clone, Copy)]
+pub struct Late {
+    /// Counted from when the caller hangs up.
+    pub by: SignedDuration,
+    /// A reset forgets what is still to be done.
+    reset_count: u64,
 }
 
 /// An answer, and whether and when the caller gets it.
@@ -88,8 +121,10 @@ impl State {
             hubspot: HubspotRecords::default(),
             shopify: ShopifyRecords::default(),
             asana: AsanaRecords::default(),
+            slack: SlackRecords::default(),
             trading: TradingRecords::default(),
             ahead: SignedDuration::ZERO,
+            reset_count: 0,
         }
     }
 
@@ -112,8 +147,24 @@ impl State {
         self.hubspot = HubspotRecords::default();
         self.shopify = ShopifyRecords::default();
         self.asana = AsanaRecords::default();
+        self.slack = SlackRecords::default();
         self.trading = TradingRecords::default();
         self.ahead = SignedDuration::ZERO;
+        self.reset_count += 1;
+    }
+
+    /// Whether a fault puts the work on this call off; if so, it has come and is noted.
+    pub fn begin_late(&mut self, call: &Call) -> Option<Late> {
+        let by = self.faults.take_late(call)?;
+        let now = self.now();
+        self.ledger.note_call(call, None, now);
+        Some(Late { by, reset_count: self.reset_count })
+    }
+
+    /// Does the work that was put off, whatever comes of it.
+    pub fn work_late(&mut self, call: &Call, late: Late) -> Option<Answer> {
+        let now = self.now();
+        (late.reset_count == self.reset_count).then(|| self.handle(call, now))
     }
 
     /// Works on one call, or meets the fault that lies in wait for it; the delivery when that is decided already.
@@ -173,6 +224,8 @@ impl State {
             Provider::Hubspot => hubspot::handle(self, call, now),
             Provider::Shopify => shopify::handle(self, call, now),
             Provider::Asana => asana::handle(self, call, now),
+            Provider::Slack => slack::handle(self, call, now),
+            Provider::Ses => ses::handle(self, call, now),
             Provider::Trading => trading::handle(self, call, now),
         }
     }

@@ -1,6 +1,6 @@
 //! The trading API: a sweep tries a strategy with many parameters, takes its time, and calls back when it is done.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,8 @@ use crate::{
     call::{Answer, Call, Provider},
     errand::{self, Errand},
     faults::BeforeFault,
-    ledger::milliseconds,
+    ledger::{Written, milliseconds},
     state::{Shared, State},
-    until_closed,
 };
 
 /// The one account: the house itself.
@@ -24,14 +23,17 @@ const MOST_COMBINATIONS: usize = 10_000;
 #[derive(Default)]
 pub struct TradingRecords {
     sweeps: BTreeMap<String, Sweep>,
-    /// Sweep and body by idempotency key.
+    /// Sweep and body by idempotency key, for ever.
     by_key: BTreeMap<String, (String, Vec<u8>)>,
+    /// Why sweeps of a ticker come to nothing.
+    failures: BTreeMap<String, String>,
 }
 
 struct Sweep {
     order: Order,
     submitted_at: Timestamp,
     done_at: Timestamp,
+    failure: Option<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -68,6 +70,28 @@ pub struct Callback {
     token: Option<String>,
 }
 
+impl TradingRecords {
+    /// Lets every later sweep of a ticker come to nothing, for this reason; without a reason it goes well again.
+    pub fn seed(&mut self, kind: &str, record: &str) -> Result<Value, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Failure {
+            ticker: String,
+            error: Option<String>,
+        }
+        if kind != "failure" {
+            return Err(format!("trading has no kind {kind:?} here; known is failure"));
+        }
+        let Failure { ticker, error } = serde_json::from_str(record).map_err(|error| error.to_string())?;
+        let failure = json!({ "ticker": ticker, "error": error });
+        match error {
+            Some(error) => self.failures.insert(ticker, error),
+            None => self.failures.remove(&ticker),
+        };
+        Ok(failure)
+    }
+}
+
 /// Answers one call.
 pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     // There is no consent to withdraw; a revocation blocks the key for as long as it stands.
@@ -77,17 +101,27 @@ pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     }
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["sweeps"]) => submit(state, call, now),
+        ("GET", ["sweeps"]) => find(&state.trading, call, now),
         ("GET", ["sweeps", id]) => match state.trading.sweeps.get(*id) {
             Some(sweep) => Answer::json(200, &sweep.show(id, now)),
             None => refusal(404, &format!("there is no sweep {id}")),
         },
-        _ => refusal(404, "known are POST /sweeps and GET /sweeps/{sweep_id}"),
+        _ => refusal(404, "known are POST /sweeps, GET /sweeps?idempotency_key= and GET /sweeps/{sweep_id}"),
     }
 }
 
 /// A refusal as the trading API words it.
 pub fn refusal(status: u16, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": message }))
+}
+
+/// The sweep that was submitted with a key, in a list of one or none.
+fn find(records: &TradingRecords, call: &Call, now: Timestamp) -> Answer {
+    let Some(key) = call.query("idempotency_key") else {
+        return refusal(422, "say which sweep by its idempotency_key");
+    };
+    let found = records.by_key.get(key).and_then(|(id, _)| Some(records.sweeps.get(id)?.show(id, now)));
+    Answer::json(200, &json!({ "sweeps": found.as_slice() }))
 }
 
 fn submit(state: &mut State, call: &Call, now: Timestamp) -> Answer {
@@ -114,12 +148,14 @@ fn submit(state: &mut State, call: &Call, now: Timestamp) -> Answer {
         let token = order.callback_token.clone();
         Box::new(Errand::Callback(Callback { sweep_id: sweep_id.clone(), url, token }))
     });
-    let sweep = Sweep { order, submitted_at: now, done_at: now + takes };
+    let failure = state.trading.failures.get(&order.ticker).cloned();
+    let sweep = Sweep { order, submitted_at: now, done_at: now + takes, failure };
     state.trading.sweeps.insert(sweep_id.clone(), sweep);
     if let Some(key) = key {
         state.trading.by_key.insert(key.to_owned(), (sweep_id.clone(), call.body.to_vec()));
     }
-    state.ledger.note_effect(call, ACCOUNT, now);
+    let written = Written::new("sweep", key.unwrap_or(&sweep_id), Some(&sweep_id));
+    state.ledger.note_effect(call, ACCOUNT, written, now);
     let mut answer = accepted(&sweep_id);
     answer.errand = callback;
     answer
@@ -190,17 +226,24 @@ impl Order {
 
 impl Sweep {
     fn show(&self, sweep_id: &str, now: Timestamp) -> Value {
-        let is_done = now >= self.done_at;
+        let has_ended = now >= self.done_at;
         let mut shown = json!({
             "sweep_id": sweep_id,
-            "status": if is_done { "done" } else { "running" },
+            "status": if has_ended { self.ends_as() } else { "running" },
             "submitted_at": milliseconds(self.submitted_at),
         });
-        if is_done {
+        if has_ended {
             shown["done_at"] = json!(milliseconds(self.done_at));
-            shown["rows"] = json!(self.order.rows());
+            match &self.failure {
+                Some(error) => shown["error"] = json!(error),
+                None => shown["rows"] = json!(self.order.rows()),
+            }
         }
         shown
+    }
+
+    fn ends_as(&self) -> &'static str {
+        if self.failure.is_some() { "failed" } else { "done" }
     }
 }
 
@@ -208,24 +251,17 @@ impl Callback {
     /// Waits for the sweep to be done by the simulator's clock, then calls once. A fault that lies in wait for
     /// `POST /sweeps/{sweep_id}/callback` delays the call (`slow`) or loses it (any other).
     pub async fn send(self, shared: &Arc<Shared>) {
-        let mut clock_moved = shared.clock_moved.subscribe();
-        loop {
-            let left = {
-                let state = shared.lock();
-                // Gone after a reset.
-                let Some(sweep) = state.trading.sweeps.get(&self.sweep_id) else { return };
-                sweep.done_at.duration_since(state.now())
-            };
-            let Ok(left) = Duration::try_from(left) else { break };
-            if left.is_zero() {
-                break;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(left) => {}
-                _ = clock_moved.changed() => {}
-                () = until_closed(shared.closed.clone()) => return,
-            }
+        // Gone after a reset.
+        let done_at = shared.lock().trading.sweeps.get(&self.sweep_id).map(|sweep| sweep.done_at);
+        let Some(done_at) = done_at else { return };
+        if !shared.wait_until(done_at).await {
+            return;
         }
+        let status = {
+            let state = shared.lock();
+            let Some(sweep) = state.trading.sweeps.get(&self.sweep_id) else { return };
+            sweep.ends_as()
+        };
         let call = Call::outgoing(Provider::Trading, format!("/sweeps/{}/callback", self.sweep_id));
         let fault = shared.lock().faults.take_before(&call);
         match fault {
@@ -233,17 +269,17 @@ impl Callback {
             Some(BeforeFault::Slow(by)) => tokio::time::sleep(by).await,
             Some(BeforeFault::Timeout | BeforeFault::Answer(_)) => return,
         }
-        let status = self.call(shared).await;
+        let answered = self.call(shared, status).await;
         let mut state = shared.lock();
         let now = state.now();
-        state.ledger.note_call(&call, status, now);
+        state.ledger.note_call(&call, answered, now);
     }
 
     /// The status of the answer; none when no answer came.
-    async fn call(&self, shared: &Shared) -> Option<u16> {
+    async fn call(&self, shared: &Shared, status: &str) -> Option<u16> {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}"))));
-        let body = json!({ "sweep_id": self.sweep_id, "status": "done" }).to_string();
+        let body = json!({ "sweep_id": self.sweep_id, "status": status }).to_string();
         let answer = errand::post(&shared.client, &self.url, &headers, body).await;
         answer.ok().map(|answer| answer.status().as_u16())
     }

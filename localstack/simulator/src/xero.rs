@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
+    ledger::Written,
     limits::Place,
     oauth::{Rotation, TokenRefusal, access_token_life},
     state::State,
@@ -220,9 +221,35 @@ fn route(state: &mut State, call: &Call, account: &str, now: Timestamp) -> Answe
         _ => return not_found(),
     };
     if answer.is_success() {
-        state.ledger.note_effect(call, account, now);
+        state.ledger.note_effect(call, account, written(call, &answer), now);
     }
     answer
+}
+
+fn written(call: &Call, answer: &Answer) -> Written {
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+    let made = json(&answer.body);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    match &call.segments()[2..] {
+        [_, id, "History"] => {
+            let note = text(&json(&call.body)["HistoryRecords"][0]["Details"]);
+            Written::new("history", format!("{id} {note}"), None)
+        }
+        ["Invoices"] => {
+            let invoice = &made["Invoices"][0];
+            Written::new("invoice", text(&invoice["InvoiceNumber"]), invoice["InvoiceID"].as_str())
+        }
+        ["Contacts"] => {
+            let contact = &made["Contacts"][0];
+            let number = contact["ContactNumber"].as_str().filter(|number| !number.is_empty());
+            let key = number.map_or_else(|| text(&contact["Name"]), str::to_owned);
+            Written::new("contact", key, contact["ContactID"].as_str())
+        }
+        _ => {
+            let payment = &made["Payments"][0];
+            Written::new("payment", text(&payment["Invoice"]["InvoiceID"]), payment["PaymentID"].as_str())
+        }
+    }
 }
 
 /// Reads the one record that a write brings, under its plural name.

@@ -79,6 +79,104 @@ async fn a_timeout_after_the_commit_leaves_the_write_done_and_its_author_in_the_
     assert_eq!(status(world.patch(json!({"phone": "1"}))).await, 200);
 }
 
+/// Looks until there are so many effects, and gives up after three seconds.
+async fn effects_become(world: &World, count: usize) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while effect_count(world).await != count {
+        if Instant::now() > deadline {
+            return false;
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_late_commit_comes_after_its_author_has_looked() {
+    let world = World::start().await;
+    world.seed_contact().await;
+    let late = json!({"commit_after_s": 600});
+    world.order_fault("hubspot", "timeout_after_commit", late).await;
+    // Reading meets no such fault.
+    assert_eq!(status(world.contacts(Method::GET, "/100451")).await, 200);
+    update_in_vain(&world).await;
+    let (_, contact) = send(world.contacts(Method::GET, "/100451?properties=lifecyclestage")).await;
+    assert_eq!(contact["properties"]["lifecyclestage"], Value::Null);
+    assert_eq!((effect_count(&world).await, world.look("faults").await), (0, json!([])));
+    let calls = world.look("calls").await;
+    assert_eq!((&calls[1]["method"], &calls[1]["status"]), (&json!("PATCH"), &Value::Null));
+    // The time counts from when the simulator has seen that the caller is gone; the first step may come before that.
+    world.advance(600).await;
+    if !effects_become(&world, 1).await {
+        world.advance(600).await;
+        assert!(effects_become(&world, 1).await, "the work was never done");
+    }
+    let (_, contact) = send(world.contacts(Method::GET, "/100451?properties=lifecyclestage")).await;
+    assert_eq!(contact["properties"]["lifecyclestage"], "customer");
+    assert_eq!(effect_count(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_late_commit_does_what_the_call_would_have_done_and_frees_its_place() {
+    let world = World::start_with(|config| config.asana_limits.concurrent_writes = 1).await;
+    let token = world.grant("asana", json!([support::WORKSPACE])).await.access;
+    let create = |name: &str| {
+        let project = json!({"data": {"workspace": support::WORKSPACE, "name": name}});
+        let url = format!("{}/asana/api/1.0/projects", world.running.url);
+        world.client.post(url).bearer_auth(&token).json(&project)
+    };
+    for name in ["a", "b"] {
+        world.order_fault("asana", "timeout_after_commit", json!({"commit_after_s": 0.1})).await;
+        let lost = create(name).timeout(Duration::from_millis(100)).send().await;
+        assert!(lost.unwrap_err().is_timeout());
+    }
+    assert!(effects_become(&world, 2).await);
+    assert_eq!(status(create("c")).await, 201);
+}
+
+#[tokio::test]
+async fn a_reset_forgets_what_was_still_to_be_done() {
+    let world = World::start().await;
+    for (phone, commit_after_s) in [("1", 0.2), ("2", 0.4)] {
+        world.control("reset", Value::Null).await;
+        world.seed_contact().await;
+        let late = json!({ "commit_after_s": commit_after_s });
+        world.order_fault("hubspot", "timeout_after_commit", late).await;
+        let update = world.patch(json!({ "phone": phone })).timeout(Duration::from_millis(100));
+        assert!(update.send().await.unwrap_err().is_timeout());
+    }
+    assert!(effects_become(&world, 1).await);
+    // The first was due before it.
+    assert_eq!(world.effects("hubspot").await[0]["body"]["properties"]["phone"], "2");
+}
+
+#[tokio::test]
+async fn an_order_that_could_never_be_carried_out_is_refused() {
+    let world = World::start().await;
+    for order in [
+        json!({"provider": "xero", "fault": "slow", "commit_after_s": 1}),
+        json!({"provider": "xero", "fault": "timeout_after_commit", "commit_after_s": -1}),
+        json!({"provider": "xero", "fault": "status", "status": 200}),
+        json!({"provider": "xero", "fault": "status", "times": 0}),
+    ] {
+        assert_eq!(world.post_control("faults", order.clone()).await.status(), 400, "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_made_twice_shows_as_two_of_one_key() {
+    let world = World::start().await;
+    world.seed_contact().await;
+    for stage in ["lead", "lead", "customer"] {
+        send(world.patch(json!({"lifecyclestage": stage, "phone": "1"}))).await;
+    }
+    let effects = world.effects("hubspot").await;
+    let keys: Vec<&Value> = effects.iter().map(|effect| &effect["key"]).collect();
+    let lead = r#"100451 {"lifecyclestage":"lead","phone":"1"}"#;
+    assert_eq!(keys[..2], [&json!(lead), &json!(lead)]);
+    assert_ne!(keys[2], &json!(lead));
+    assert_eq!((&effects[0]["kind"], &effects[0]["record_id"]), (&json!("contact"), &json!("100451")));
+}
+
 #[tokio::test]
 async fn a_timeout_before_the_commit_leaves_nothing_done() {
     let world = World::start().await;

@@ -63,7 +63,48 @@ async fn an_idempotency_key_gives_the_same_sweep_again() {
     assert_ne!(send(submit(&world, json!({}))).await.1, first);
     let effects = world.effects("trading").await;
     assert_eq!((effects.len(), &effects[0]["idempotency_key"]), (2, &json!("job-1")));
-    assert_eq!(effects[0]["account"], "desk");
+    assert_eq!(
+        (&effects[0]["account"], &effects[0]["kind"], &effects[0]["key"], &effects[0]["record_id"]),
+        (&json!("desk"), &json!("sweep"), &json!("job-1"), &first["sweep_id"])
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_is_found_by_its_key_however_late() {
+    let world = patient_world().await;
+    let (_, submitted) = send(submit(&world, json!({})).header("idempotency-key", "job 1")).await;
+    world.advance(30 * 86_400).await;
+    let find = async |query: &str| send(call(&world, Method::GET, &format!("/sweeps{query}"))).await;
+    let (_, found) = find("?idempotency_key=job%201").await;
+    assert_eq!(
+        (
+            &found["sweeps"][0]["sweep_id"],
+            &found["sweeps"][0]["status"],
+            found["sweeps"].as_array().unwrap().len()
+        ),
+        (&submitted["sweep_id"], &json!("done"), 1)
+    );
+    assert_eq!(find("?idempotency_key=job-2").await, (200, json!({ "sweeps": [] })));
+    assert_eq!(find("").await.0, 422);
+}
+
+#[tokio::test]
+async fn a_sweep_fails_where_a_seed_wants_it() {
+    let world = World::start_with(|config| config.trading_sweep_takes = Duration::ZERO).await;
+    let mut receiver = Receiver::start().await;
+    world.seed("trading", "failure", json!({"ticker": "BTC-USD", "error": "no prices before 2014"})).await;
+    let (_, submitted) = send(submit(&world, json!({"callback_url": receiver.url("/callback")}))).await;
+    let failed = sweep(&world, &submitted["sweep_id"]).await;
+    assert_eq!(
+        (&failed["status"], &failed["error"], &failed["rows"]),
+        (&json!("failed"), &json!("no prices before 2014"), &Value::Null)
+    );
+    assert_eq!(receiver.next().await.json(), json!({"sweep_id": submitted["sweep_id"], "status": "failed"}));
+    let (_, other) = send(submit(&world, json!({"ticker": "ETH-USD"}))).await;
+    assert_eq!(sweep(&world, &other["sweep_id"]).await["status"], "done");
+    world.seed("trading", "failure", json!({"ticker": "BTC-USD"})).await;
+    let (_, healed) = send(submit(&world, json!({}))).await;
+    assert_eq!(sweep(&world, &healed["sweep_id"]).await["status"], "done");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Asana: projects and tasks. Ids ("gids") are texts of digits; every body is wrapped in `data`.
 
+mod one_project;
 mod wire;
 
 use jiff::Timestamp;
@@ -11,10 +12,12 @@ use zixly_domain::{Provider, TokenSet};
 
 use crate::http::{self, Answer};
 use crate::oauth::TokenEndpoint;
-use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+use crate::{
+    ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason, RefreshTokens,
+};
 
 /// What is read of a task; without it Asana gives little more than the name.
-const TASK_FIELDS: &str = "name,completed,completed_at,permalink_url,external.gid";
+const TASK_FIELDS: &str = "name,completed,completed_at,permalink_url,external";
 
 /// The most that Asana gives at once.
 const PAGE_SIZE: u32 = 100;
@@ -187,7 +190,9 @@ impl Connector for Asana {
     fn provider(&self) -> Provider {
         Provider::Asana
     }
+}
 
+impl RefreshTokens for Asana {
     async fn refresh(
         &self,
         _account_id: &str,

@@ -13,8 +13,8 @@ pub enum ConnectorError {
         /// How long to wait, at most a day; nothing when the provider does not say and does not imply it.
         retry_after: Option<Duration>,
     },
-    /// Refresh the token set once, then repeat the call.
-    #[error("{} does not accept the access token", .provider.name())]
+    /// Refresh the token set once, then repeat the call; where nothing can be refreshed, somebody has to put the key right.
+    #[error("{} does not accept our token or key", .provider.name())]
     Unauthorised {
         /// Who refuses.
         provider: Provider,
@@ -27,8 +27,8 @@ pub enum ConnectorError {
         /// What ended the old authorisation.
         reason: ReauthorisationReason,
     },
-    /// Nothing was sent: the account's id is not one that the provider gives.
-    #[error("the account is not one of {}", .provider.name())]
+    /// Nothing was sent: the account's id, or the address of its webhook, is not one that the provider gives.
+    #[error("the account or address is not one of {}", .provider.name())]
     NoSuchAccount {
         /// Whose account it should be.
         provider: Provider,
@@ -131,8 +131,9 @@ impl ConnectorError {
     /// Whether a write that ended so may have happened all the same: look before writing again.
     pub fn outcome_is_doubtful(&self) -> bool {
         match self {
-            // Locked records and moving accounts answer with 4xx before anything is written.
-            Self::Unavailable { status, .. } => *status >= 500,
+            // Locked records and moving accounts answer with 4xx before anything is written. Slack says with 200 that it
+            // has failed inside.
+            Self::Unavailable { status, .. } => !(400..500).contains(status),
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
             Self::Malformed { .. } => true,
             Self::RateLimited { .. }

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use zixly_domain::Provider;
 
-use crate::{ConnectorError, MalformedAnswer, ProviderWords};
+use crate::{ConnectorError, MalformedAnswer, ProviderWords, limits};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,41 +59,26 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Why a request has brought no answer.
-pub(crate) enum NoAnswer {
-    /// No whole one arrived; without the URL.
-    Lost(reqwest::Error),
-    /// It reports success and cannot be read.
-    Unreadable(MalformedAnswer),
-}
-
-/// Sends the request to a provider once and reads the whole answer.
+/// Sends the request once and reads the whole answer.
 pub(crate) async fn send(provider: Provider, request: RequestBuilder) -> Result<Answer, ConnectorError> {
-    exchange(provider.as_str(), request).await.map_err(|no_answer| match no_answer {
-        NoAnswer::Lost(source) => ConnectorError::Unreachable { provider, source },
-        NoAnswer::Unreadable(source) => malformed(provider, source),
-    })
-}
-
-/// Sends the request to `server` once and reads the whole answer.
-pub(crate) async fn exchange(server: &'static str, request: RequestBuilder) -> Result<Answer, NoAnswer> {
-    let lost = |error: reqwest::Error| NoAnswer::Lost(error.without_url());
+    let lost = |error: reqwest::Error| ConnectorError::Unreachable { provider, source: error.without_url() };
     let started = Instant::now();
     let response = request.send().await.map_err(lost)?;
     let (status, headers) = (response.status(), response.headers().clone());
+    limits::note_headers(provider, &headers);
     let body = read_body(response).await.map_err(lost)?;
     // The path is left out: it may hold an e-mail address.
     tracing::debug!(
-        provider = server,
+        provider = provider.as_str(),
         status = status.as_u16(),
         duration_ms = started.elapsed().as_millis() as u64,
-        "{server} answered",
+        "{provider} answered",
     );
     match body {
         Some(body) => Ok(Answer { status, headers, body }),
         // The status still tells the class of a failure; only a success needs its body.
         None if !status.is_success() => Ok(Answer { status, headers, body: Vec::new() }),
-        None => Err(NoAnswer::Unreadable(MalformedAnswer::TooLarge { limit_bytes: MAX_ANSWER_BYTES })),
+        None => Err(malformed(provider, MalformedAnswer::TooLarge { limit_bytes: MAX_ANSWER_BYTES })),
     }
 }
 
@@ -109,16 +94,12 @@ async fn read_body(mut response: Response) -> reqwest::Result<Option<Vec<u8>>> {
 }
 
 impl Answer {
-    /// The body as a value; for the answer to a provider's success.
-    pub(crate) fn parse<T: DeserializeOwned>(&self, provider: Provider) -> Result<T, ConnectorError> {
-        self.read().map_err(|problem| malformed(provider, problem))
-    }
-
     /// The body as a value; for the answer to a success.
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, MalformedAnswer> {
+    pub(crate) fn parse<T: DeserializeOwned>(&self, provider: Provider) -> Result<T, ConnectorError> {
         let mut json = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| place_of(&error))?;
-        json.end().map_err(|_| MalformedAnswer::NotJson)?;
+        let value =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| unreadable(provider, &error))?;
+        json.end().map_err(|_| malformed(provider, MalformedAnswer::NotJson))?;
         Ok(value)
     }
 
@@ -152,14 +133,19 @@ impl Answer {
         message: Option<String>,
         secrets: &[SecretString],
     ) -> ConnectorError {
-        let words = self.words(message, secrets);
+        let reason = self.status.canonical_reason().unwrap_or("no reason given");
+        let words = ProviderWords::new(message.as_deref().unwrap_or(reason), secrets);
         ConnectorError::Rejected { provider, status: self.status.as_u16(), words }
     }
 
-    /// What the answer says about a failure, or what its status means.
-    pub(crate) fn words(&self, message: Option<String>, secrets: &[SecretString]) -> ProviderWords {
-        let reason = self.status.canonical_reason().unwrap_or("no reason given");
-        ProviderWords(printable(message.as_deref().unwrap_or(reason), secrets))
+    /// A body that is words and no document.
+    pub(crate) fn text(&self) -> Option<String> {
+        let text = str::from_utf8(&self.body).ok()?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The wait that the provider asks for. All of them give seconds, some of them many hours.
@@ -174,28 +160,28 @@ pub(crate) fn unreadable(
     provider: Provider,
     error: &serde_path_to_error::Error<serde_json::Error>,
 ) -> ConnectorError {
-    malformed(provider, place_of(error))
-}
-
-/// Where an answer is wrong. Only the place is kept, since serde's text quotes the value there.
-fn place_of(error: &serde_path_to_error::Error<serde_json::Error>) -> MalformedAnswer {
-    if error.inner().is_data() {
+    // Only the place is kept, since serde's text quotes the value there.
+    let problem = if error.inner().is_data() {
         MalformedAnswer::WrongShape { path: error.path().to_string() }
     } else {
         MalformedAnswer::NotJson
-    }
+    };
+    malformed(provider, problem)
 }
 
 pub(crate) fn malformed(provider: Provider, source: MalformedAnswer) -> ConnectorError {
     ConnectorError::Malformed { provider, source }
 }
 
-fn printable(message: &str, secrets: &[SecretString]) -> String {
-    let mut text = message.to_owned();
-    for secret in secrets.iter().map(|secret| secret.expose_secret()).filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[removed]");
+impl ProviderWords {
+    /// The secrets are those that the provider knows and may repeat.
+    pub(crate) fn new(message: &str, secrets: &[SecretString]) -> Self {
+        let mut text = message.to_owned();
+        for secret in secrets.iter().map(|secret| secret.expose_secret()).filter(|it| !it.is_empty()) {
+            text = text.replace(secret, "[removed]");
+        }
+        Self(text.chars().filter(|character| !character.is_control()).take(MAX_MESSAGE_CHARS).collect())
     }
-    text.chars().filter(|character| !character.is_control()).take(MAX_MESSAGE_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -220,11 +206,10 @@ mod tests {
     #[test]
     fn a_message_is_stripped_of_secrets_and_control_characters_and_cut() {
         let token = SecretString::from("abc123");
-        assert_eq!(
-            printable("token (abc123)\r\n is\u{1b}[31m bad", &[token]),
-            "token ([removed]) is[31m bad"
-        );
-        assert_eq!(printable(&"é".repeat(1000), &[SecretString::from("")]).chars().count(), 300);
+        let words = ProviderWords::new("token (abc123)\r\n is\u{1b}[31m bad", &[token]);
+        assert_eq!(words.0, "token ([removed]) is[31m bad");
+        let words = ProviderWords::new(&"é".repeat(1000), &[SecretString::from("")]);
+        assert_eq!(words.0.chars().count(), 300);
     }
 
     #[test]

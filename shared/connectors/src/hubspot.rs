@@ -14,12 +14,11 @@ use zixly_domain::{Provider, TokenSet};
 
 use crate::http::{self, Answer};
 use crate::oauth::TokenEndpoint;
-use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+use crate::{
+    ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason, RefreshTokens,
+};
 
-pub use deals::{Deal, Note};
-
-/// The token endpoint has a version of its own, which does not move with the API's.
-const OAUTH_VERSION: &str = "2026-03";
+pub use deals::{Deal, Note, NoteIds};
 
 /// A record that HubSpot has locked is free again after this.
 const LOCK_LIFE: Duration = Duration::from_secs(2);
@@ -31,6 +30,8 @@ pub struct HubSpotEndpoints {
     pub api_url: ProviderUrl,
     /// The date in the API's paths, e.g. `2026-03`.
     pub api_version: String,
+    /// The date in the token endpoint's path, which does not move with the API's.
+    pub oauth_version: String,
 }
 
 /// A client for HubSpot's CRM API.
@@ -57,7 +58,7 @@ impl HubSpot {
         let tokens = TokenEndpoint {
             provider: Provider::HubSpot,
             http: http.clone(),
-            url: endpoints.api_url.join(&["oauth", OAUTH_VERSION, "token"]),
+            url: endpoints.api_url.join(&["oauth", &endpoints.oauth_version, "token"]),
             auth_type: AuthType::RequestBody,
             credentials,
         };
@@ -110,7 +111,9 @@ impl Connector for HubSpot {
     fn provider(&self) -> Provider {
         Provider::HubSpot
     }
+}
 
+impl RefreshTokens for HubSpot {
     async fn refresh(
         &self,
         _account_id: &str,

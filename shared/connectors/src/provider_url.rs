@@ -39,6 +39,14 @@ impl ProviderUrl {
         url
     }
 
+    /// Whether `url` is this address with a path added and nothing else.
+    pub(crate) fn leads_to(&self, url: &Url) -> bool {
+        let folder = format!("{}/", self.0.path().trim_end_matches('/'));
+        Self::from_str(url.as_str()).is_ok()
+            && url.origin() == self.0.origin()
+            && url.path().strip_prefix(&folder).is_some_and(|rest| !rest.is_empty())
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
@@ -74,6 +82,27 @@ mod tests {
     #[test]
     fn a_trailing_slash_in_the_base_is_ignored() {
         assert_eq!(joined("http://127.0.0.1:9/", "1"), "http://127.0.0.1:9/contacts/1");
+    }
+
+    #[test]
+    fn an_address_leads_below_itself_and_nowhere_else() {
+        let leads_to =
+            |base: &str, url: &str| base.parse::<ProviderUrl>().unwrap().leads_to(&url.parse().unwrap());
+        assert!(leads_to("https://hooks.example", "https://hooks.example/services/T/B/x"));
+        assert!(leads_to("http://127.0.0.1:9/slack/", "http://127.0.0.1:9/slack/services/T"));
+        for url in [
+            "http://hooks.example/services/x",
+            "https://hooks.example:8443/services/x",
+            "https://hooks.example.evil/services/x",
+            "https://user@hooks.example/services/x",
+            "https://hooks.example/services/x?y",
+            "https://hooks.example/services/../other/x",
+            "https://hooks.example/services%2Fx",
+            "https://hooks.example/services/",
+            "https://169.254.169.254/services/x",
+        ] {
+            assert!(!leads_to("https://hooks.example/services", url), "{url}");
+        }
     }
 
     #[test]

@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use zixly_domain::{Provider, TokenSet};
 
 use crate::http::{self, Answer};
-use crate::{ClientCredentials, Connector, ConnectorError, MalformedAnswer, ReauthorisationReason, oauth};
+use crate::{
+    ClientCredentials, Connector, ConnectorError, MalformedAnswer, ReauthorisationReason, RefreshTokens,
+    limits, oauth,
+};
 
 pub use shop_url::{InvalidShopUrl, ShopUrl};
 
@@ -142,7 +145,12 @@ impl Shopify {
             .json(&json!({ "query": query, "variables": variables }));
         let answer = send(request, token).await?;
         let found: wire::GraphQl<T> = answer.parse(Provider::Shopify)?;
-        if let Some(problem) = found.errors.first() {
+        if let Some(cost) = found.extensions.as_ref().and_then(|extensions| extensions.cost.as_ref()) {
+            limits::note(cost.limits());
+        }
+        // Where only the customer is kept from us, the rest is there, and good.
+        let is_failure = |problem: &&wire::QueryError| found.data.is_none() || !problem.hides_a_person();
+        if let Some(problem) = found.errors.iter().find(is_failure) {
             return Err(query_failure(&answer, problem, found.extensions.as_ref(), token));
         }
         found.data.ok_or_else(|| {
@@ -165,7 +173,9 @@ impl Connector for Shopify {
     fn provider(&self) -> Provider {
         Provider::Shopify
     }
+}
 
+impl RefreshTokens for Shopify {
     async fn refresh(
         &self,
         account_id: &str,

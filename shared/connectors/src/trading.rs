@@ -1,16 +1,18 @@
 //! The trading API: tries a strategy with many parameters ("a sweep"), which takes its time. It is the installation's
-//! own service and no [`Provider`](zixly_domain::Provider): one key opens it for all tenants, and nobody connects it.
+//! own service: one key opens it for all tenants, and nobody connects it.
 
 mod wire;
-
-use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::http::{self, Answer, NoAnswer};
-use crate::{MalformedAnswer, ProviderUrl, ProviderWords};
+use zixly_domain::Provider;
+
+use crate::http::{self, Answer};
+use crate::{Connector, ConnectorError, ProviderUrl, ProviderWords};
+
+const PROVIDER: Provider = Provider::Trading;
 
 /// A client for the trading API.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Sweep {
     Running,
     /// It is done: a row for each combination.
     Done(Vec<SweepRow>),
+    /// It has ended without a result, for the reason that the API gives.
+    Failed(ProviderWords),
 }
 
 /// How one combination did.
@@ -65,43 +69,6 @@ pub struct SweepRow {
     pub trades: u32,
 }
 
-/// Why a call gave no result, in classes by what the caller can do. No variant holds the key or a body.
-#[derive(Debug, thiserror::Error)]
-pub enum TradingError {
-    /// Wait, then repeat the call.
-    #[error("the trading API is limiting our requests")]
-    RateLimited {
-        /// How long to wait, at most a day, where it says.
-        retry_after: Option<Duration>,
-    },
-    /// Nothing works until the operator puts the key right.
-    #[error("the trading API does not accept our key")]
-    Unauthorised,
-    /// Repeating the call cannot help.
-    #[error("the trading API rejected the request with status {status}")]
-    Rejected {
-        /// The HTTP status.
-        status: u16,
-        /// Its own words.
-        #[source]
-        words: ProviderWords,
-    },
-    /// It has a problem of its own; repeat the call later.
-    #[error("the trading API cannot answer now (status {status})")]
-    Unavailable {
-        /// The HTTP status.
-        status: u16,
-        /// How long to wait, where it says.
-        retry_after: Option<Duration>,
-    },
-    /// No whole answer arrived: no connection, a broken one, or a timeout.
-    #[error("the trading API cannot be reached")]
-    Unreachable(#[source] reqwest::Error),
-    /// It reported success, but in an answer that we cannot read.
-    #[error("the answer of the trading API cannot be read")]
-    Malformed(#[source] MalformedAnswer),
-}
-
 impl TradingApi {
     /// A client that speaks to the API at `api_url` with this key.
     pub fn new(http: Client, api_url: ProviderUrl, key: SecretString) -> Self {
@@ -114,7 +81,7 @@ impl TradingApi {
         &self,
         idempotency_key: &str,
         order: &SweepOrder<'_>,
-    ) -> Result<String, TradingError> {
+    ) -> Result<String, ConnectorError> {
         let request = self
             .http
             .post(self.api_url.join(&["sweeps"]))
@@ -122,36 +89,47 @@ impl TradingApi {
             .json(&wire::Order::from(order));
         // The API may repeat what it was given in its words.
         let answer = self.send(request, std::slice::from_ref(order.callback_token)).await?;
-        let submitted: wire::Submitted = answer.read().map_err(TradingError::Malformed)?;
+        let submitted: wire::Submitted = answer.parse(PROVIDER)?;
         Ok(submitted.sweep_id)
     }
 
+    /// The id of the sweep that was submitted with this key, however long ago, or nothing.
+    pub async fn find_by_key(&self, idempotency_key: &str) -> Result<Option<String>, ConnectorError> {
+        let request =
+            self.http.get(self.api_url.join(&["sweeps"])).query(&[("idempotency_key", idempotency_key)]);
+        let found: wire::Found = self.send(request, &[]).await?.parse(PROVIDER)?;
+        Ok(found.sweeps.into_iter().next().map(|sweep| sweep.sweep_id))
+    }
+
     /// How far the sweep is.
-    pub async fn fetch_sweep(&self, sweep_id: &str) -> Result<Sweep, TradingError> {
+    pub async fn fetch_sweep(&self, sweep_id: &str) -> Result<Sweep, ConnectorError> {
         let answer = self.send(self.http.get(self.api_url.join(&["sweeps", sweep_id])), &[]).await?;
-        let sweep: wire::Sweep = answer.read().map_err(TradingError::Malformed)?;
-        Ok(sweep.into())
-    }
-
-    async fn send(&self, request: RequestBuilder, secrets: &[SecretString]) -> Result<Answer, TradingError> {
-        let request = request.bearer_auth(self.key.expose_secret());
-        let answer = http::exchange("trading", request).await.map_err(|no_answer| match no_answer {
-            NoAnswer::Lost(source) => TradingError::Unreachable(source),
-            NoAnswer::Unreadable(source) => TradingError::Malformed(source),
-        })?;
-        if answer.status.is_success() { Ok(answer) } else { Err(self.failure(&answer, secrets)) }
-    }
-
-    fn failure(&self, answer: &Answer, secrets: &[SecretString]) -> TradingError {
-        match answer.status.as_u16() {
-            401 => TradingError::Unauthorised,
-            429 => TradingError::RateLimited { retry_after: answer.retry_after() },
-            status @ 500.. => TradingError::Unavailable { status, retry_after: answer.retry_after() },
-            status => {
-                let problem: wire::Problem = answer.parse_problem();
-                let secrets = [secrets, std::slice::from_ref(&self.key)].concat();
-                TradingError::Rejected { status, words: answer.words(problem.error, &secrets) }
+        Ok(match answer.parse(PROVIDER)? {
+            wire::Sweep::Running => Sweep::Running,
+            wire::Sweep::Done { rows } => Sweep::Done(rows.into_iter().map(SweepRow::from).collect()),
+            wire::Sweep::Failed { error } => {
+                Sweep::Failed(ProviderWords::new(&error, std::slice::from_ref(&self.key)))
             }
+        })
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        secrets: &[SecretString],
+    ) -> Result<Answer, ConnectorError> {
+        let answer = http::send(PROVIDER, request.bearer_auth(self.key.expose_secret())).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
         }
+        let problem: wire::Problem = answer.parse_problem();
+        let secrets = [secrets, std::slice::from_ref(&self.key)].concat();
+        Err(answer.failure(PROVIDER, problem.error, &secrets))
+    }
+}
+
+impl Connector for TradingApi {
+    fn provider(&self) -> Provider {
+        PROVIDER
     }
 }

@@ -1,5 +1,6 @@
 //! Xero: accounting. One token set serves several organisations, so every call names its organisation.
 
+mod by_number;
 mod wire;
 mod writes;
 
@@ -14,7 +15,9 @@ use zixly_domain::{Provider, TokenSet};
 
 use crate::http::{self, Answer};
 use crate::oauth::TokenEndpoint;
-use crate::{ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason};
+use crate::{
+    ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason, RefreshTokens,
+};
 
 pub use writes::{InvoiceLine, NewContact, NewInvoice, NewPayment};
 
@@ -59,6 +62,8 @@ pub struct Invoice {
     pub currency_code: Option<String>,
     /// Only on a fully paid invoice.
     pub fully_paid_on: Option<Date>,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
     /// Whom the invoice is for.
     pub contact: Option<InvoiceContact>,
     /// What was paid on it; empty in a list, even of paid invoices, where Xero leaves it out.
@@ -77,10 +82,19 @@ pub struct Payment {
 /// A part of a list of invoices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvoicePage {
-    /// In no order that Xero promises.
+    /// Those that were changed longest ago come first.
     pub invoices: Vec<Invoice>,
     /// Whether there is a page after this one.
     pub has_more: bool,
+}
+
+/// A contact that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundContact {
+    /// Xero's id for the contact.
+    pub contact_id: String,
+    /// Whether it is put away: nothing can be booked on it until somebody restores it.
+    pub is_archived: bool,
 }
 
 /// The contact on an invoice.
@@ -147,7 +161,9 @@ impl Xero {
         }))
     }
 
-    /// A page, from 1, of the paid invoices and bills that were changed after `modified_since`.
+    /// A page, from 1, of the paid invoices and bills that were changed after `modified_since`. One that is changed
+    /// between two pages goes to the end, and those behind it move forward, over the edge of a page: whoever asks for
+    /// the next page rather asks for the first one after the last change that he has seen.
     pub async fn list_paid_invoices(
         &self,
         token: &SecretString,
@@ -158,10 +174,10 @@ impl Xero {
         let request = self
             .http
             .get(self.api_url.join(&["Invoices"]))
-            .query(&[("Statuses", "PAID")])
+            .query(&[("Statuses", "PAID"), ("order", "UpdatedDateUTC ASC")])
             .query(&[("page", page), ("pageSize", PAGE_SIZE)])
-            // Xero takes whole seconds in UTC, without a zone.
-            .header(IF_MODIFIED_SINCE, modified_since.strftime("%Y-%m-%dT%H:%M:%S").to_string());
+            // Xero takes whole seconds.
+            .header(IF_MODIFIED_SINCE, modified_since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let found: wire::Invoices = send(request, token, organisation_id).await?.parse(Provider::Xero)?;
         let has_more = match found.pagination {
             Some(pagination) => page < pagination.page_count,
@@ -170,43 +186,43 @@ impl Xero {
         Ok(InvoicePage { invoices: found.invoices.into_iter().map(Invoice::from).collect(), has_more })
     }
 
-    /// The active contact with this e-mail address, or nothing.
-    pub async fn find_contact_by_email(
+    /// The contacts with this e-mail address, archived ones too. An address that would end the text in Xero's filter
+    /// has none, whoever it belongs to.
+    pub async fn find_contacts_by_email(
         &self,
         token: &SecretString,
         organisation_id: &str,
         email: &str,
-    ) -> Result<Option<String>, ConnectorError> {
-        // No address that anybody has holds one, and it would end the text in the filter.
+    ) -> Result<Vec<FoundContact>, ConnectorError> {
         if email.contains(['"', '\\']) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let filter = format!("EmailAddress==\"{email}\"");
-        self.find_contact(token, organisation_id, &filter, |contact| contact.has_email(email)).await
+        self.find_contacts(token, organisation_id, &filter, |contact| contact.has_email(email)).await
     }
 
-    /// The active contact with this number, an id of another system without quotation marks, or nothing.
-    pub async fn find_contact_by_number(
+    /// The contacts with this number, an id of another system without quotation marks; archived ones too.
+    pub async fn find_contacts_by_number(
         &self,
         token: &SecretString,
         organisation_id: &str,
         number: &str,
-    ) -> Result<Option<String>, ConnectorError> {
+    ) -> Result<Vec<FoundContact>, ConnectorError> {
         let filter = format!("ContactNumber==\"{number}\"");
-        self.find_contact(token, organisation_id, &filter, |contact| contact.has_number(number)).await
+        self.find_contacts(token, organisation_id, &filter, |contact| contact.has_number(number)).await
     }
 
-    async fn find_contact(
+    async fn find_contacts(
         &self,
         token: &SecretString,
         organisation_id: &str,
         filter: &str,
         is_meant: impl Fn(&wire::WireContact) -> bool,
-    ) -> Result<Option<String>, ConnectorError> {
-        let request = self.http.get(self.api_url.join(&["Contacts"])).query(&[("where", filter)]);
+    ) -> Result<Vec<FoundContact>, ConnectorError> {
+        let query = [("where", filter), ("includeArchived", "true")];
+        let request = self.http.get(self.api_url.join(&["Contacts"])).query(&query);
         let found: wire::Contacts = send(request, token, organisation_id).await?.parse(Provider::Xero)?;
-        let contact = found.contacts.into_iter().find(|contact| contact.is_active() && is_meant(contact));
-        Ok(contact.and_then(|contact| contact.contact_id))
+        Ok(found.contacts.into_iter().filter(is_meant).filter_map(wire::WireContact::found).collect())
     }
 }
 
@@ -214,7 +230,9 @@ impl Connector for Xero {
     fn provider(&self) -> Provider {
         Provider::Xero
     }
+}
 
+impl RefreshTokens for Xero {
     async fn refresh(
         &self,
         _account_id: &str,

@@ -9,10 +9,12 @@ use wiremock::matchers::{
 };
 use wiremock::{Mock, MockServer, ResponseTemplate};
 use zixly_connectors::asana::{Asana, AsanaEndpoints, NewTask};
-use zixly_connectors::{ClientCredentials, Connector, ConnectorError, ReauthorisationReason, http_client};
+use zixly_connectors::{
+    ClientCredentials, ConnectorError, ReauthorisationReason, RefreshTokens, http_client,
+};
 use zixly_domain::TokenSet;
 
-const FIELDS: &str = "name,completed,completed_at,permalink_url,external.gid";
+const FIELDS: &str = "name,completed,completed_at,permalink_url,external";
 
 #[tokio::test]
 async fn a_task_is_found_by_its_own_gid_and_by_ours() {

@@ -7,10 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
-use wiremock::matchers::{any, body_json, body_string, header, method, path, query_param};
+use wiremock::matchers::{
+    any, body_json, body_string, header, method, path, query_param, query_param_is_missing,
+};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 use zixly_connectors::hubspot::{Contact, HubSpot, HubSpotEndpoints};
-use zixly_connectors::{ClientCredentials, Connector, ConnectorError, ReauthorisationReason, http_client};
+use zixly_connectors::{
+    ClientCredentials, ConnectorError, ReauthorisationReason, RefreshTokens, http_client,
+};
 use zixly_domain::TokenSet;
 
 const CONTACT: &str = r#"{"id":"100451","properties":{"email":"pat@example.com","firstname":null,"hs_object_id":"100451","lastmodifieddate":"2026-09-11T13:27:39.356Z"},"createdAt":"2024-01-17T19:55:04.281Z","updatedAt":"2026-09-11T13:27:39.356Z","archived":false}"#;
@@ -178,7 +182,7 @@ async fn a_deal_says_whether_it_is_won_and_whom_it_is_with() {
     for (won, is_won) in [("true", true), ("false", false), ("", false)] {
         let answer = ResponseTemplate::new(200).set_body_json(deal(won));
         Mock::given(method("GET"))
-            .and(path("/crm/objects/2026-03/deals/987654321"))
+            .and(path("/crm/objects/2026-03/0-3/987654321"))
             .and(query_param("associations", "contacts"))
             .respond_with(answer)
             .up_to_n_times(1)
@@ -214,15 +218,49 @@ async fn a_note_is_added_to_a_deal_by_the_type_that_hubspot_defines() {
 }
 
 #[tokio::test]
-async fn the_notes_of_a_deal_come_newest_first() {
-    let note = |id: &str| json!({ "id": id, "type": "deal_to_note" });
+async fn the_notes_of_a_deal_are_listed_page_by_page() {
+    let server = MockServer::start().await;
+    // HubSpot's guide has numbers here, and texts everywhere else.
+    for (after, results, paging) in [
+        (None, json!([{ "toObjectId": 9 }, { "toObjectId": "101" }]), json!({ "next": { "after": "X" } })),
+        (Some("X"), json!([{ "toObjectId": 55 }]), json!({})),
+    ] {
+        let page = Mock::given(method("GET"))
+            .and(path("/crm/objects/2026-03/0-3/987654321/associations/notes"))
+            .and(query_param("limit", "500"));
+        let page = match after {
+            Some(after) => page.and(query_param("after", after)),
+            None => page.and(query_param_is_missing("after")),
+        };
+        let body = json!({ "results": results, "paging": paging });
+        page.respond_with(ResponseTemplate::new(200).set_body_json(body)).expect(1).mount(&server).await;
+    }
+    let hubspot = hubspot(&server);
+    let first = hubspot.list_notes_of_deal(&token(), "987654321", None).await.unwrap();
+    assert_eq!((first.ids.as_slice(), first.next.as_deref()), (&["9".into(), "101".into()][..], Some("X")));
+    let last = hubspot.list_notes_of_deal(&token(), "987654321", Some("X")).await.unwrap();
+    assert_eq!((last.ids.as_slice(), last.next), (&["55".to_owned()][..], None));
+}
+
+#[tokio::test]
+async fn notes_are_fetched_many_at_once() {
+    let server = MockServer::start().await;
     let body = json!({
-        "id": "987654321", "properties": {},
-        "associations": { "notes": { "results": [note("9"), note("101"), note("55")] } },
+        "properties": ["hs_note_body"], "propertiesWithHistory": [], "inputs": [{ "id": "55" }, { "id": "9" }],
     });
-    let server = server(ResponseTemplate::new(200).set_body_json(body)).await;
-    let notes = hubspot(&server).list_notes_of_deal(&token(), "987654321").await.unwrap();
-    assert_eq!(notes.unwrap(), ["101", "55", "9"]);
+    let answer = json!({ "status": "COMPLETE", "results": [
+        { "id": "55", "properties": { "hs_note_body": "<p>Done</p>" }, "createdAt": "2026-09-11T13:27:39.356Z" },
+    ], "numErrors": 1 });
+    Mock::given(method("POST"))
+        .and(path("/crm/objects/2026-03/notes/batch/read"))
+        .and(body_json(body))
+        .respond_with(ResponseTemplate::new(207).set_body_json(answer))
+        .mount(&server)
+        .await;
+    let notes = hubspot(&server).fetch_notes(&token(), &["55".into(), "9".into()]).await.unwrap();
+    assert_eq!(notes.len(), 1, "the other is gone");
+    assert_eq!(notes[0].body.as_deref(), Some("<p>Done</p>"));
+    assert_eq!(notes[0].created_at, Some("2026-09-11T13:27:39.356Z".parse().unwrap()));
 }
 
 #[tokio::test]
@@ -275,6 +313,7 @@ fn hubspot(server: &MockServer) -> HubSpot {
     let endpoints = HubSpotEndpoints {
         api_url: server.uri().parse().expect("an http URL"),
         api_version: "2026-03".to_owned(),
+        oauth_version: "2026-03".to_owned(),
     };
     HubSpot::new(http_client(), endpoints, ClientCredentials { id: "id".to_owned(), secret: "secret".into() })
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::{any, body_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 use zixly_connectors::shopify::{Order, Shopify, ShopifyEndpoints};
-use zixly_connectors::{ClientCredentials, Connector, ConnectorError, ReauthorisationReason, http_client};
+use zixly_connectors::{
+    ClientCredentials, ConnectorError, ReauthorisationReason, RefreshTokens, http_client,
+};
 use zixly_domain::TokenSet;
 
 const SHOP: &str = "quickstart.myshopify.com";
@@ -111,6 +113,28 @@ async fn a_failure_inside_a_success_has_its_class() {
     assert!(matches!(error, ConnectorError::Unavailable { .. }), "{error:?}");
     let error = failed("MAX_COST_EXCEEDED").await;
     assert!(matches!(error, ConnectorError::Rejected { status: 200, .. }), "{error:?}");
+}
+
+/// An app that has not been approved for customers' data gets the order with null in their place, and an error a field.
+#[tokio::test]
+async fn an_order_whose_customer_is_kept_from_us_is_an_order_all_the_same() {
+    let denied = |path: Value| json!({ "message": "not approved", "path": path, "extensions": { "code": "ACCESS_DENIED" } });
+    let answered = async |errors: Value| {
+        let mut order = order();
+        order["customer"] = Value::Null;
+        order["email"] = Value::Null;
+        let body = json!({ "data": { "order": order }, "errors": errors });
+        fetch(&server(ResponseTemplate::new(200).set_body_json(body)).await).await
+    };
+    let person = json!([denied(json!(["order", "customer"])), denied(json!(["order", "email"]))]);
+    let order = answered(person).await.unwrap().unwrap();
+    assert_eq!((order.customer, order.email), (None, None));
+    assert!(!order.lines.is_empty());
+    for other in [json!(["order", "lineItems"]), json!(["order"]), json!([])] {
+        let both = json!([denied(json!(["order", "customer"])), denied(other)]);
+        let error = answered(both).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::ReauthorisationNeeded { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use wiremock::matchers::{any, body_json, body_string, header, method, path, quer
 use wiremock::{Mock, MockServer, ResponseTemplate};
 use zixly_connectors::xero::{Invoice, InvoiceLine, NewContact, NewInvoice, NewPayment, Xero, XeroEndpoints};
 use zixly_connectors::{
-    ClientCredentials, Connector, ConnectorError, MalformedAnswer, ReauthorisationReason, http_client,
+    ClientCredentials, ConnectorError, MalformedAnswer, ReauthorisationReason, RefreshTokens, http_client,
 };
 use zixly_domain::TokenSet;
 
@@ -144,14 +144,16 @@ async fn paid_invoices_are_listed_from_a_time_on_page_by_page() {
     let server = MockServer::start().await;
     let body = json!({
         "pagination": { "page": 1, "pageSize": 100, "pageCount": 2, "itemCount": 101 },
-        "Invoices": [{ "Type": "ACCREC", "InvoiceID": INVOICE_ID, "Status": "PAID", "FullyPaidOnDate": "/Date(1552953600000+0000)/" }],
+        "Invoices": [{ "Type": "ACCREC", "InvoiceID": INVOICE_ID, "Status": "PAID", "FullyPaidOnDate": "/Date(1552953600000+0000)/",
+                       "UpdatedDateUTC": "/Date(1551981568133+0000)/" }],
     });
     for page in [1, 2] {
         Mock::given(method("GET"))
             .and(path("/api.xro/2.0/Invoices"))
             .and(query_param("Statuses", "PAID"))
+            .and(query_param("order", "UpdatedDateUTC ASC"))
             .and(query_param("page", page.to_string()))
-            .and(header("If-Modified-Since", "2026-10-01T09:12:44"))
+            .and(header("If-Modified-Since", "2026-10-01T09:12:44Z"))
             .respond_with(ResponseTemplate::new(200).set_body_json(&body))
             .mount(&server)
             .await;
@@ -162,11 +164,12 @@ async fn paid_invoices_are_listed_from_a_time_on_page_by_page() {
             xero(&server).list_paid_invoices(&"token".into(), "organisation", since, page).await.unwrap();
         assert_eq!(found.has_more, has_more);
         assert_eq!(found.invoices[0].fully_paid_on, Some(jiff::civil::date(2019, 3, 19)));
+        assert_eq!(found.invoices[0].updated_at, Some("2019-03-07T17:59:28.133Z".parse().unwrap()));
     }
 }
 
 #[tokio::test]
-async fn a_contact_is_found_by_its_address_whatever_xero_adds() {
+async fn contacts_are_found_by_their_address_whatever_xero_adds() {
     let server = MockServer::start().await;
     let contact = |id: &str, email: &str, status: &str| json!({ "ContactID": id, "Name": id, "EmailAddress": email, "ContactStatus": status });
     let body = json!({ "Contacts": [
@@ -177,16 +180,18 @@ async fn a_contact_is_found_by_its_address_whatever_xero_adds() {
     Mock::given(method("GET"))
         .and(path("/api.xro/2.0/Contacts"))
         .and(query_param("where", "EmailAddress==\"pat@example.com\""))
+        .and(query_param("includeArchived", "true"))
         .respond_with(ResponseTemplate::new(200).set_body_json(body))
         .expect(1)
         .mount(&server)
         .await;
     let xero = xero(&server);
-    let found = xero.find_contact_by_email(&"token".into(), "organisation", "pat@example.com").await;
-    assert_eq!(found.unwrap().as_deref(), Some("pat"));
+    let found = xero.find_contacts_by_email(&"token".into(), "organisation", "pat@example.com").await;
+    let found = found.unwrap().into_iter().map(|contact| (contact.contact_id, contact.is_archived));
+    assert_eq!(found.collect::<Vec<_>>(), [("archived".to_owned(), true), ("pat".to_owned(), false)]);
     // A quotation mark would end the text in the filter and begin another condition.
-    let smuggled = xero.find_contact_by_email(&"token".into(), "organisation", "a\" OR Name==\"b").await;
-    assert_eq!(smuggled.unwrap(), None);
+    let smuggled = xero.find_contacts_by_email(&"token".into(), "organisation", "a\" OR Name==\"b").await;
+    assert_eq!(smuggled.unwrap(), []);
 }
 
 #[tokio::test]

@@ -41,11 +41,13 @@ pub enum WaitingReason {
     Reauthorisation,
     /// Another job is making the same effect, or refreshing the same token set.
     OtherJob,
+    /// Enough other jobs of the tenant are running; it is rung when one of them is done.
+    FairShare,
 }
 
 words!(WaitingReason, "waiting reason", {
     Backoff => "backoff", RateBudget => "rate budget", Poll => "poll", Callback => "callback",
-    Reauthorisation => "reauthorisation", OtherJob => "other job",
+    Reauthorisation => "reauthorisation", OtherJob => "other job", FairShare => "fair share",
 });
 
 /// What is known about a write in somebody else's system.
@@ -57,9 +59,13 @@ pub enum EffectStatus {
     Done,
     /// Not made, for certain: the provider refused it or was not reached.
     Refused,
+    /// Sent at most once, and nobody can find out whether it arrived: an e-mail, an incoming webhook.
+    Unknown,
 }
 
-words!(EffectStatus, "effect status", { Intended => "INTENDED", Done => "DONE", Refused => "REFUSED" });
+words!(EffectStatus, "effect status", {
+    Intended => "INTENDED", Done => "DONE", Refused => "REFUSED", Unknown => "UNKNOWN",
+});
 
 /// What a job did with an external record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ mod retry;
 mod role;
 mod token_set;
 mod workflow;
+mod workflow_settings;
 
 pub use event::{Delivery, Event, UnreadableEvent};
 pub use ids::{
@@ -22,6 +23,7 @@ pub use retry::{MAX_ATTEMPTS, backoff};
 pub use role::Role;
 pub use token_set::TokenSet;
 pub use workflow::{JobRequest, Workflow, jobs_for};
+pub use workflow_settings::{Channel, WorkflowSettings};
 
 /// A text that is none of the words that its type knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 use crate::words;
 
-/// A business system that Zixly is connected to.
+/// A business system that Zixly is connected to, or a service that it sends through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
     /// Accounting; an account is an organisation.
@@ -11,10 +11,17 @@ pub enum Provider {
     Shopify,
     /// Tasks and projects; an account is a workspace.
     Asana,
+    /// Messages to a team; an account is a workspace. It sends no deliveries.
+    Slack,
+    /// E-mail; the installation's own account at AWS. It sends no deliveries.
+    Ses,
+    /// Tries trading strategies; the installation's own service, which one key opens for all tenants.
+    Trading,
 }
 
 words!(Provider, "provider", {
     Xero => "xero", HubSpot => "hubspot", Shopify => "shopify", Asana => "asana",
+    Slack => "slack", Ses => "ses", Trading => "trading",
 });
 
 impl Provider {
@@ -25,6 +32,9 @@ impl Provider {
             Self::HubSpot => "HubSpot",
             Self::Shopify => "Shopify",
             Self::Asana => "Asana",
+            Self::Slack => "Slack",
+            Self::Ses => "Amazon SES",
+            Self::Trading => "the trading API",
         }
     }
 }

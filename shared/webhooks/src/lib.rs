@@ -23,7 +23,14 @@ pub use fields::has_nul;
 pub use kept::{Kept, keep};
 pub use keys::SigningKeys;
 
-/// The one list of who can knock; a provider that is missing here does not compile.
+/// Those that never knock: whatever comes in their name is refused.
+macro_rules! silent {
+    () => {
+        Provider::Slack | Provider::Ses | Provider::Trading
+    };
+}
+
+/// The one list of who can knock; a provider that is missing here and among the silent ones does not compile.
 macro_rules! providers {
     ($($provider:ident => $module:ident),+ $(,)?) => {
         /// Accepts a request that this provider signed, at the time `now` where its signature has a time in it.
@@ -35,6 +42,7 @@ macro_rules! providers {
         ) -> Result<Verified<'a>, Refusal> {
             match provider {
                 $(Provider::$provider => $module::verify(keys, request, now),)+
+                silent!() => Err(Refusal::NoKey),
             }
         }
 
@@ -42,6 +50,7 @@ macro_rules! providers {
         pub fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
             match verified.provider {
                 $(Provider::$provider => $module::parse(verified),)+
+                silent!() => Err(Malformed::new(format!("{} sends no deliveries", verified.provider.name()))),
             }
         }
     };

@@ -14,6 +14,7 @@ use super::{Workspace, data, listing, missing, refusal, sent, time, unknown_obje
 use crate::{
     call::{Answer, Call},
     errand::{self, Errand},
+    ledger::Written,
     state::{Shared, State},
 };
 
@@ -114,7 +115,10 @@ pub fn end_handshake(
     let webhook = &mut workspace.webhooks[at];
     webhook.is_established = true;
     let body = json!({ "data": webhook.shown, "X-Hook-Secret": handshake.secret });
-    state.ledger.note_effect(call, &handshake.account, now);
+    let key =
+        format!("{} {}", webhook.shown["resource"]["gid"].as_str().unwrap_or_default(), handshake.target);
+    let written = Written::new("webhook", key, Some(&handshake.gid));
+    state.ledger.note_effect(call, &handshake.account, written, now);
     let mut answer = Answer::json(201, &body);
     answer.errand = Some(Box::new(Errand::Heartbeat(Heartbeat(handshake.clone()))));
     answer

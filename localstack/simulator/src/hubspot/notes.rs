@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, json, value::RawValue};
 
 use super::{Kind, Portal, Record, RecordId, plain_text, refusal};
-use crate::call::{Answer, Call};
+use crate::{
+    call::{Answer, Call},
+    ledger::milliseconds,
+};
 
 const FIRST_ID: u64 = 55_000_001;
 const LONGEST_BODY: usize = 65_536;
+const LARGEST_BATCH: usize = 100;
 const WRITABLE: &[&str] = &["hs_timestamp", "hs_note_body", "hubspot_owner_id", "hs_attachment_ids"];
 
 #[derive(Deserialize)]
@@ -65,6 +69,45 @@ pub fn create(portal: &mut Portal, call: &Call, now: Timestamp) -> Answer {
     let answer = Answer::json(201, &note.show_only(Kind::Note, note.properties.keys().map(String::as_str)));
     portal.notes.insert(id, note);
     answer
+}
+
+/// Shows many notes at once; of those that are not there it says so much.
+pub fn read_many(portal: &Portal, call: &Call, now: Timestamp) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Batch {
+        inputs: Vec<To>,
+        properties: Vec<String>,
+        #[serde(rename = "propertiesWithHistory")]
+        _with_history: Vec<String>,
+    }
+    let batch: Batch = match serde_json::from_slice(&call.body) {
+        Ok(batch) => batch,
+        Err(error) => return refusal(400, "VALIDATION_ERROR", &format!("Invalid input JSON: {error}")),
+    };
+    if batch.inputs.len() > LARGEST_BATCH {
+        return refusal(400, "VALIDATION_ERROR", "a batch holds at most 100 inputs");
+    }
+    let (found, missing): (Vec<_>, Vec<_>) = batch
+        .inputs
+        .into_iter()
+        .map(|To { id: RecordId(id) }| (id, portal.notes.get(&id)))
+        .partition(|(_, note)| note.is_some());
+    let found = found.into_iter().filter_map(|(_, note)| note);
+    let results: Vec<Value> = found.map(|note| note.show(Kind::Note, &batch.properties)).collect();
+    let mut body = json!({
+        "status": "COMPLETE", "results": results, "startedAt": milliseconds(now), "completedAt": milliseconds(now),
+    });
+    if missing.is_empty() {
+        return Answer::json(200, &body);
+    }
+    let ids: Vec<String> = missing.into_iter().map(|(id, _)| id.to_string()).collect();
+    body["numErrors"] = json!(1);
+    body["errors"] = json!([{
+        "status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some NOTE objects, they may be \
+         deleted or not exist. Check that ids are valid.", "context": { "ids": ids }, "errors": [], "links": {},
+    }]);
+    Answer::json(207, &body)
 }
 
 fn check(properties: &BTreeMap<String, String>) -> Result<(), String> {

@@ -110,21 +110,29 @@ pub fn read(organisation: &mut Organisation, id: &str, now: Timestamp) -> Answer
 }
 
 pub fn list(organisation: &Organisation, call: &Call, now: Timestamp) -> Answer {
-    let (page, since) = match (Page::read(call, &["Statuses"]), changed_since(call)) {
-        (Ok(page), Ok(since)) => (page, since),
-        (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+    let (page, since) =
+        match (Page::read(call, &["Statuses", "InvoiceNumbers", "order"]), changed_since(call)) {
+            (Ok(page), Ok(since)) => (page, since),
+            (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+        };
+    let one_of = |name: &str| -> Option<Vec<&str>> { Some(call.query(name)?.split(',').collect()) };
+    let (statuses, numbers) = (one_of("Statuses"), one_of("InvoiceNumbers"));
+    let is_listed = |list: &Option<Vec<&str>>, value: Option<String>| {
+        list.as_ref().is_none_or(|list| list.contains(&value.unwrap_or_default().as_str()))
     };
-    let statuses: Option<Vec<&str>> = call.query("Statuses").map(|list| list.split(',').collect());
-    let matching: Vec<Fields> = organisation
+    let mut matching: Vec<&Invoice> = organisation
         .invoices
         .values()
-        .filter(|invoice| {
-            let status = invoice.fields.text("Status").unwrap_or_default();
-            statuses.as_ref().is_none_or(|statuses| statuses.contains(&status.as_str()))
-        })
+        .filter(|invoice| is_listed(&statuses, invoice.fields.text("Status")))
+        .filter(|invoice| is_listed(&numbers, invoice.fields.text("InvoiceNumber")))
         .filter(|invoice| since.is_none_or(|since| invoice.updated_at > since))
-        .map(|invoice| invoice.fields.clone())
         .collect();
+    match call.query("order") {
+        None => {}
+        Some("UpdatedDateUTC" | "UpdatedDateUTC ASC") => matching.sort_by_key(|invoice| invoice.updated_at),
+        Some(_) => return invalid("The simulator orders invoices by UpdatedDateUTC only"),
+    }
+    let matching: Vec<Fields> = matching.into_iter().map(|invoice| invoice.fields.clone()).collect();
     page.answer("Invoices", &matching, now)
 }
 

@@ -7,6 +7,12 @@ use zixly_domain::Provider;
 use super::{HubSpot, send, wire};
 use crate::ConnectorError;
 
+/// What HubSpot's paths call deals.
+const DEALS: &str = "0-3";
+
+/// The most ids of notes that HubSpot lists at once.
+const IDS_AT_ONCE: u16 = 500;
+
 /// How HubSpot numbers the association of a note with a deal.
 const NOTE_TO_DEAL: u16 = 214;
 
@@ -34,9 +40,23 @@ pub struct Note {
     pub id: String,
     /// Its text, in HTML.
     pub body: Option<String>,
+    /// When it was made, whatever time it is about.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A part of the ids of a deal's notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteIds {
+    /// In no order.
+    pub ids: Vec<String>,
+    /// What gives the next part; nothing after the last one.
+    pub next: Option<String>,
 }
 
 impl HubSpot {
+    /// How many notes can be fetched in one call.
+    pub const NOTES_AT_ONCE: usize = 100;
+
     /// The deal with this id and its contacts, or nothing.
     pub async fn fetch_deal(
         &self,
@@ -44,33 +64,43 @@ impl HubSpot {
         deal_id: &str,
     ) -> Result<Option<Deal>, ConnectorError> {
         let properties = "dealname,amount,deal_currency_code,dealstage,pipeline,hs_is_closed_won";
-        let found = self.fetch_object(token, &["deals", deal_id], properties, Some("contacts")).await?;
+        let found = self.fetch_object(token, &[DEALS, deal_id], properties, Some("contacts")).await?;
         Ok(found.map(Deal::from))
     }
 
-    /// The ids of the notes on a deal, newest first; nothing when there is no such deal.
+    /// The ids of the notes on a deal, from where the last part ended; none when there is no such deal. Unlike a search
+    /// this sees a note that has just been made.
     pub async fn list_notes_of_deal(
         &self,
         token: &SecretString,
         deal_id: &str,
-    ) -> Result<Option<Vec<String>>, ConnectorError> {
-        let found = self.fetch_object(token, &["deals", deal_id], "dealname", Some("notes")).await?;
-        Ok(found.map(|deal| {
-            let mut ids = deal.associated("notes");
-            // Ids are numbers that grow.
-            ids.sort_by_key(|id| std::cmp::Reverse(id.parse::<u64>().unwrap_or_default()));
-            ids
-        }))
+        after: Option<&str>,
+    ) -> Result<NoteIds, ConnectorError> {
+        let url = self.object_url(&[DEALS, deal_id, "associations", "notes"]);
+        let mut request = self.http.get(url).query(&[("limit", IDS_AT_ONCE)]);
+        if let Some(after) = after {
+            request = request.query(&[("after", after)]);
+        }
+        match send(request, token).await {
+            Err(ConnectorError::Rejected { status: 404, .. }) => Ok(NoteIds { ids: Vec::new(), next: None }),
+            answer => answer?.parse::<wire::AssociatedIds>(Provider::HubSpot).map(NoteIds::from),
+        }
     }
 
-    /// The note with this id, or nothing.
-    pub async fn fetch_note(
+    /// The notes with these ids, at most [`HubSpot::NOTES_AT_ONCE`]; those that are gone are left out.
+    pub async fn fetch_notes(
         &self,
         token: &SecretString,
-        note_id: &str,
-    ) -> Result<Option<Note>, ConnectorError> {
-        let found = self.fetch_object(token, &["notes", note_id], "hs_note_body", None).await?;
-        Ok(found.map(|note| Note { body: note.property("hs_note_body"), id: note.id }))
+        note_ids: &[String],
+    ) -> Result<Vec<Note>, ConnectorError> {
+        let body = wire::BatchRead {
+            properties: ["hs_note_body"],
+            properties_with_history: [],
+            inputs: note_ids.iter().map(|id| wire::ObjectId { id }).collect(),
+        };
+        let request = self.http.post(self.object_url(&["notes", "batch", "read"])).json(&body);
+        let found: wire::Objects = send(request, token).await?.parse(Provider::HubSpot)?;
+        Ok(found.results.into_iter().map(Note::from).collect())
     }
 
     /// Adds a note to a deal, as of `at`, and gives its id. Repeated, it adds another one: HubSpot has no key for it.
@@ -109,6 +139,19 @@ impl HubSpot {
             Err(ConnectorError::Rejected { status: 404, .. }) => Ok(None),
             answer => answer?.parse(Provider::HubSpot).map(Some),
         }
+    }
+}
+
+impl From<wire::Object> for Note {
+    fn from(wire: wire::Object) -> Self {
+        Self { body: wire.property("hs_note_body"), created_at: wire.created_at, id: wire.id }
+    }
+}
+
+impl From<wire::AssociatedIds> for NoteIds {
+    fn from(wire: wire::AssociatedIds) -> Self {
+        let ids = wire.results.into_iter().map(|associated| associated.id()).collect();
+        Self { ids, next: wire.paging.and_then(|paging| paging.next).map(|next| next.after) }
     }
 }
 

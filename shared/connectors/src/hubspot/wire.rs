@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -13,8 +14,10 @@ pub(super) struct Contact {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Object {
     pub(super) id: String,
+    pub(super) created_at: Option<Timestamp>,
     pub(super) properties: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     associations: BTreeMap<String, Associated>,
@@ -43,6 +46,48 @@ impl Object {
         ids.dedup();
         ids
     }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Objects {
+    pub(super) results: Vec<Object>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AssociatedIds {
+    pub(super) results: Vec<ToObject>,
+    pub(super) paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToObject {
+    to_object_id: Box<RawValue>,
+}
+
+impl ToObject {
+    /// HubSpot gives a number here where it gives a text elsewhere.
+    pub(super) fn id(&self) -> String {
+        self.to_object_id.get().trim_matches('"').to_owned()
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Paging {
+    pub(super) next: Option<NextPage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NextPage {
+    pub(super) after: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BatchRead<'a> {
+    pub(super) properties: [&'static str; 1],
+    pub(super) properties_with_history: [&'static str; 0],
+    pub(super) inputs: Vec<ObjectId<'a>>,
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use zixly_domain::Provider;
 
 use super::{Customer, Order, OrderLine};
 use crate::http;
-use crate::{ConnectorError, MalformedAnswer};
+use crate::{CallLimits, ConnectorError, MalformedAnswer};
 
 #[derive(Deserialize)]
 pub(super) struct GraphQl<T> {
@@ -24,6 +24,9 @@ pub(super) struct GraphQl<T> {
 #[derive(Deserialize)]
 pub(super) struct QueryError {
     message: Option<String>,
+    /// Names and places in lists.
+    #[serde(default)]
+    path: Vec<Value>,
     extensions: Option<ErrorExtensions>,
 }
 
@@ -35,6 +38,12 @@ struct ErrorExtensions {
 impl QueryError {
     pub(super) fn code(&self) -> Option<&str> {
         self.extensions.as_ref()?.code.as_deref()
+    }
+
+    /// Whether it says that the app has not been approved for personal data, whose fields are null then.
+    pub(super) fn hides_a_person(&self) -> bool {
+        let path: Vec<&str> = self.path.iter().filter_map(Value::as_str).collect();
+        self.code() == Some("ACCESS_DENIED") && matches!(path[..], ["order", "customer" | "email", ..])
     }
 
     pub(super) fn words(&self) -> Option<String> {
@@ -57,6 +66,7 @@ pub(super) struct Cost {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ThrottleStatus {
+    maximum_available: f64,
     currently_available: f64,
     restore_rate: f64,
 }
@@ -68,6 +78,18 @@ impl Cost {
         let seconds = (missing / self.throttle_status.restore_rate).ceil();
         // Also refuses what is no number, as when nothing is restored.
         (1.0..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    }
+
+    /// The bucket of points, told as a window: the time in which it fills.
+    pub(super) fn limits(&self) -> CallLimits {
+        let ThrottleStatus { maximum_available, currently_available, restore_rate } = self.throttle_status;
+        let fills_in = Duration::try_from_secs_f64(maximum_available / restore_rate).ok();
+        CallLimits {
+            limit: Some(maximum_available as u32),
+            window: fills_in,
+            remaining: Some(currently_available as u32),
+            cost: Some(self.requested_query_cost.ceil() as u32),
+        }
     }
 }
 
@@ -253,9 +275,23 @@ impl Problem {
 mod tests {
     use super::*;
 
+    fn cost(requested: f64, available: f64, rate: f64) -> Cost {
+        let throttle_status =
+            ThrottleStatus { maximum_available: 2000.0, currently_available: available, restore_rate: rate };
+        Cost { requested_query_cost: requested, throttle_status }
+    }
+
     fn wait(requested: f64, available: f64, rate: f64) -> Option<u64> {
-        let throttle_status = ThrottleStatus { currently_available: available, restore_rate: rate };
-        Cost { requested_query_cost: requested, throttle_status }.wait().map(|wait| wait.as_secs())
+        cost(requested, available, rate).wait().map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn the_bucket_is_told_as_the_window_in_which_it_fills() {
+        let told = cost(51.5, 1948.0, 100.0).limits();
+        let window = Some(Duration::from_secs(20));
+        let expected = CallLimits { limit: Some(2000), window, remaining: Some(1948), cost: Some(52) };
+        assert_eq!(told, expected);
+        assert_eq!(cost(1.0, 0.0, 0.0).limits().window, None, "nothing is ever restored");
     }
 
     #[test]

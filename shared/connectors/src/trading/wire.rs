@@ -22,11 +22,18 @@ pub(super) struct Submitted {
     pub(super) sweep_id: String,
 }
 
+/// At most one: a key is one sweep's.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    pub(super) sweeps: Vec<Submitted>,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub(super) enum Sweep {
     Running,
     Done { rows: Vec<Row> },
+    Failed { error: String },
 }
 
 #[derive(Deserialize)]
@@ -54,15 +61,6 @@ impl<'a> From<&SweepOrder<'a>> for Order<'a> {
             strategy_type: order.strategy_type,
             callback_url: order.callback_url,
             callback_token: order.callback_token.expose_secret(),
-        }
-    }
-}
-
-impl From<Sweep> for super::Sweep {
-    fn from(sweep: Sweep) -> Self {
-        match sweep {
-            Sweep::Running => Self::Running,
-            Sweep::Done { rows } => Self::Done(rows.into_iter().map(super::SweepRow::from).collect()),
         }
     }
 }

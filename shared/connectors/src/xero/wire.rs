@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Invoice, InvoiceContact, Payment};
+use super::{FoundContact, Invoice, InvoiceContact, Payment};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -63,6 +63,8 @@ pub(super) struct WireInvoice {
     currency_code: Option<String>,
     #[serde(default, deserialize_with = "date")]
     fully_paid_on_date: Option<Date>,
+    #[serde(default, rename = "UpdatedDateUTC", deserialize_with = "moment")]
+    updated_at: Option<Timestamp>,
     contact: Option<WireContact>,
     payments: Option<Vec<WirePayment>>,
 }
@@ -87,8 +89,9 @@ impl WireContact {
         self.contact_number.as_deref() == Some(number)
     }
 
-    pub(super) fn is_active(&self) -> bool {
-        self.contact_status.as_deref().is_none_or(|status| status == "ACTIVE")
+    pub(super) fn found(self) -> Option<FoundContact> {
+        let is_archived = self.contact_status.is_some_and(|status| status != "ACTIVE");
+        Some(FoundContact { contact_id: self.contact_id?, is_archived })
     }
 }
 
@@ -104,6 +107,7 @@ impl From<WireInvoice> for Invoice {
             amount_due: wire.amount_due,
             currency_code: wire.currency_code,
             fully_paid_on: wire.fully_paid_on_date,
+            updated_at: wire.updated_at,
             contact: wire.contact.map(InvoiceContact::from),
             payments: wire.payments.unwrap_or_default().into_iter().map(Payment::from).collect(),
         }
@@ -144,15 +148,23 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::E
     parse_date(&text).map(Some).ok_or_else(|| D::Error::custom("not a date"))
 }
 
+/// Nothing for a time in another form: no call fails for the want of it.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.as_deref().and_then(parse_moment))
+}
+
 /// `/Date(1552953600000+0000)/`, the same without an offset, or ISO text with or without a time.
-/// Milliseconds count from 1970 in UTC, and Xero's offset is always zero.
 fn parse_date(text: &str) -> Option<Date> {
-    if let Some(inner) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
-        let milliseconds = inner.strip_suffix("+0000").unwrap_or(inner).parse().ok()?;
-        Some(Timestamp::from_millisecond(milliseconds).ok()?.to_zoned(TimeZone::UTC).date())
-    } else {
-        text.split('T').next()?.parse().ok()
+    match parse_moment(text) {
+        Some(moment) => Some(moment.to_zoned(TimeZone::UTC).date()),
+        None => text.split('T').next()?.parse().ok(),
     }
+}
+
+/// Milliseconds count from 1970 in UTC, and Xero's offset is always zero.
+fn parse_moment(text: &str) -> Option<Timestamp> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    Timestamp::from_millisecond(inner.strip_suffix("+0000").unwrap_or(inner).parse().ok()?).ok()
 }
 
 /// Xero's error documents: the API gateway's (`Title`, `Detail`) and the accounting API's (`Message`, `Elements`).

@@ -61,3 +61,18 @@ fn a_body_that_another_provider_signed_is_not_taken() {
         }
     }
 }
+
+#[test]
+fn a_provider_that_sends_no_deliveries_is_never_believed() {
+    let body = br#"{"events":[]}"#;
+    let code = sign("key", &[body]);
+    let headers = headers(&[("x-xero-signature", code.as_bytes())]).unwrap();
+    let request = Request { method: "POST", uri: URI, headers: &headers, body };
+    let silent = Provider::ALL.iter().filter(|known| !PARSERS.iter().any(|(sender, _)| sender == *known));
+    for provider in silent.copied() {
+        let outcome = verify(provider, &keys(&["key"]), &request, Timestamp::UNIX_EPOCH);
+        assert_eq!(outcome.err(), Some(Refusal::NoKey), "{provider}");
+        let reason = format!("{} sends no deliveries", provider.name());
+        assert_eq!(parse(&Verified::at_the_door(provider, request)), Err(Malformed { reason }));
+    }
+}
