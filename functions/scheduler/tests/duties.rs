@@ -21,7 +21,7 @@ async fn hear(scene: &Scene, tenant_id: TenantId, job_id: zixly_domain::JobId) {
     let store = scene.database.store(Role::Worker);
     let mut session = store.session().await.unwrap();
     let tx = session.begin(tenant_id).await.unwrap();
-    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60)).await.unwrap();
+    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
     assert!(matches!(claimed, Claimed::Ours(_)));
     tx.commit().await.unwrap();
 }

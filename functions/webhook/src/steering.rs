@@ -55,6 +55,9 @@ async fn note(app: &App, caller: &Caller, job_id: JobId, wish: Wish) -> Result<R
 
 fn impossible(job_id: JobId, wish: Wish, status: JobStatus) -> Problem {
     let rule = match wish {
+        Wish::Cancel if matches!(status, JobStatus::Queued | JobStatus::Running) => {
+            "it does what a person has asked for by law, so nobody can cancel it"
+        }
         Wish::Cancel => "only a job that is QUEUED or RUNNING can be cancelled",
         Wish::Retry => "only a job that is FAILED or CANCELLED can be tried again",
     };

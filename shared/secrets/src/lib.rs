@@ -10,7 +10,7 @@ use aws_sdk_secretsmanager::error::BoxError;
 
 pub use function_secret::{FromSecret, FunctionSecret};
 pub use hook_secrets::HookSecrets;
-pub use token_sets::TokenSets;
+pub use token_sets::{StoredTokenSet, TokenSets};
 
 /// A secret could not be had or stored.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,10 @@
 use aws_sdk_secretsmanager::{
     Client,
-    operation::{delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError},
+    error::BoxError,
+    operation::{
+        delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError,
+        update_secret_version_stage::UpdateSecretVersionStageError,
+    },
 };
 use aws_types::SdkConfig;
 use jiff::Timestamp;
@@ -10,11 +14,25 @@ use zixly_domain::{TokenSet, TokenSetId};
 
 use crate::SecretsError;
 
+/// The stage of the version that is in force, as Secrets Manager calls it.
+const IN_FORCE: &str = "AWSCURRENT";
+/// The stage of a version that is stored and not yet in force.
+const ON_ITS_WAY: &str = "AWSPENDING";
+
 /// The token sets, one secret each.
 #[derive(Clone)]
 pub struct TokenSets {
     client: Client,
     prefix: String,
+}
+
+/// A token set as it was read.
+#[derive(Debug, Clone)]
+pub struct StoredTokenSet {
+    /// The tokens.
+    pub token_set: TokenSet,
+    /// Names this version of them among all that there ever were; no secret.
+    pub version: String,
 }
 
 /// The stored form of a token set.
@@ -31,8 +49,8 @@ impl TokenSets {
         Self { client: Client::new(config), prefix }
     }
 
-    /// Reads a token set, always afresh: another worker may have replaced it a moment ago.
-    pub async fn fetch(&self, token_set_id: TokenSetId) -> Result<TokenSet, SecretsError> {
+    /// Reads the token set in force, always afresh: another worker may have replaced it a moment ago.
+    pub async fn fetch(&self, token_set_id: TokenSetId) -> Result<StoredTokenSet, SecretsError> {
         let name = self.name(token_set_id);
         let answer = self
             .client
@@ -41,25 +59,55 @@ impl TokenSets {
             .send()
             .await
             .map_err(|source| SecretsError::Unreachable { name: name.clone(), source: source.into() })?;
-        let text = answer.secret_string().ok_or_else(|| SecretsError::Empty { name: name.clone() })?;
+        let (text, version) = answer
+            .secret_string()
+            .zip(answer.version_id())
+            .ok_or_else(|| SecretsError::Empty { name: name.clone() })?;
         let stored: Stored = serde_json::from_str(text)
             .map_err(|_| SecretsError::Malformed { name, expected: "a token set" })?;
-        Ok(TokenSet {
+        let token_set = TokenSet {
             access_token: SecretString::from(stored.access_token),
             refresh_token: SecretString::from(stored.refresh_token),
             expires_at: stored.expires_at,
-        })
+        };
+        Ok(StoredTokenSet { token_set, version: version.to_owned() })
     }
 
-    /// Replaces a token set that exists. Secrets Manager keeps the one before as its previous version.
-    pub async fn store(&self, token_set_id: TokenSetId, token_set: &TokenSet) -> Result<(), SecretsError> {
+    /// Stores a token set in place of `old`, and gives what is in force then: this one, or, if `old` had been replaced
+    /// before, whatever did that. So a worker that was held up for long undoes nobody's work, neither another worker's
+    /// nor that of an owner who has consented anew. Secrets Manager keeps `old` as the previous version.
+    pub async fn replace(
+        &self,
+        token_set_id: TokenSetId,
+        old: &StoredTokenSet,
+        new: &TokenSet,
+    ) -> Result<StoredTokenSet, SecretsError> {
         let name = self.name(token_set_id);
-        self.put(&name, token_set)
-            .await
-            .map_err(|source| SecretsError::Unreachable { name, source: source.into() })
+        let unreachable = |source: BoxError| SecretsError::Unreachable { name: name.clone(), source };
+        // Stored on its own first: only the stage can be moved on the condition that nobody else has moved it.
+        let put = self.client.put_secret_value().secret_id(&name).secret_string(wire(new));
+        let put = put.version_stages(ON_ITS_WAY).send().await.map_err(|error| unreachable(error.into()))?;
+        let version = put.version_id().ok_or_else(|| SecretsError::Empty { name: name.clone() })?;
+        let moved = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(&name)
+            .version_stage(IN_FORCE)
+            .remove_from_version_id(&old.version)
+            .move_to_version_id(version)
+            .send()
+            .await;
+        match moved {
+            Ok(_) => Ok(StoredTokenSet { token_set: new.clone(), version: version.to_owned() }),
+            // Refused because it is somewhere else by now; that may be our own doing, with the first answer lost.
+            Err(error) if error.as_service_error().is_some_and(is_about_the_stage) => {
+                self.fetch(token_set_id).await
+            }
+            Err(error) => Err(unreachable(error.into())),
+        }
     }
 
-    /// Stores a token set, making its secret where there is none.
+    /// Stores a token set that a consent has given, whatever is there, and makes its secret where there is none.
     pub async fn create(&self, token_set_id: TokenSetId, token_set: &TokenSet) -> Result<(), SecretsError> {
         let name = self.name(token_set_id);
         match self.put(&name, token_set).await {
@@ -106,6 +154,10 @@ impl TokenSets {
     fn name(&self, token_set_id: TokenSetId) -> String {
         format!("{}{token_set_id}", self.prefix)
     }
+}
+
+fn is_about_the_stage(error: &UpdateSecretVersionStageError) -> bool {
+    error.is_invalid_parameter_exception() || error.is_invalid_request_exception()
 }
 
 fn wire(token_set: &TokenSet) -> String {

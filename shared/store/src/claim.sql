@@ -1,5 +1,12 @@
 with before as (
-    select job_id, status, request from pipeline_jobs where job_id = $1 for no key update
+    select job_id, status, request,
+           -- As many others of the tenant are running as may: this one stands in line.
+           (select count(*) from pipeline_jobs r
+             where r.tenant_id = pipeline_jobs.tenant_id and r.status = 'RUNNING' and r.lease_expires_at > now()) >= $3
+               as is_crowded
+      from pipeline_jobs
+     where job_id = $1
+       for no key update
 ), claimed as (
     update pipeline_jobs j
        set status = case when before.request = 'CANCEL' then 'CANCELLED' else 'RUNNING' end,
@@ -15,11 +22,25 @@ with before as (
            requested_at = null
       from before
      where j.job_id = before.job_id
-       and (j.status = 'QUEUED' and (j.waiting_reason is null or j.due_at <= now() or j.request is not null)
+       and (j.status = 'QUEUED' and j.request is not null
+            or j.status = 'QUEUED' and (j.waiting_reason is null or j.due_at <= now()) and not before.is_crowded
             or j.status = 'RUNNING' and j.lease_expires_at < now()
             or j.status in ('FAILED', 'CANCELLED') and j.request = 'RETRY')
     returning j.tenant_id, j.job_id, j.event_id, j.job_type, j.workflow_version, j.parameters, j.status, j.fence,
               j.created_at, j.started_at
+), in_line as (
+    update pipeline_jobs j
+       set waiting_reason = 'fair share', due_at = now() + interval '1 minute'
+      from before
+     where j.job_id = before.job_id
+       and j.status = 'QUEUED' and j.request is null and (j.waiting_reason is null or j.due_at <= now())
+       and before.is_crowded
+    returning j.tenant_id, j.job_id, j.due_at
+), hung_up as (
+    -- Rung by the job that makes room. This is for when that ring is lost.
+    insert into outbox (tenant_id, job_id, ring_at)
+    select tenant_id, job_id, due_at from in_line
+    on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
 ), heard as (
     delete from outbox where job_id in (select job_id from claimed)
 ), begun_anew as (
@@ -32,4 +53,7 @@ with before as (
        and before.request = 'RETRY'
        and steps.status <> 'DONE'
 )
-select event_id, job_type, workflow_version, parameters, status, fence, created_at, started_at from claimed
+select c.event_id, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at,
+       s.settings
+  from claimed c
+  left join workflow_settings s on s.tenant_id = c.tenant_id and s.job_type = c.job_type

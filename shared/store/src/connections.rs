@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use tokio_postgres::{Row, types::Type};
-use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId};
+use zixly_domain::{ConnectionId, JobId, Provider, TenantId, TokenSetId};
 
 use crate::{StoreError, TenantTx};
 
@@ -11,6 +11,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("connections::FIND", FIND),
     ("connections::INSERT", INSERT),
     ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
+    ("connections::AUTHORISED", AUTHORISED),
 ];
 
 const LIST: &str = "
@@ -40,6 +41,25 @@ const NEEDS_AUTHORISATION: &str = "
      where connection_id = $1
        and token_set_id = $2
        and status = 'HEALTHY'";
+
+const AUTHORISED: &str = "
+    with healed as (
+        update connections
+           set status = 'HEALTHY', updated_at = now()
+         where tenant_id = $1 and token_set_id = $2
+        returning tenant_id
+    ), woken as (
+        update pipeline_jobs
+           set due_at = now()
+         where tenant_id in (select tenant_id from healed)
+           and status = 'QUEUED' and waiting_reason = 'reauthorisation'
+        returning tenant_id, job_id
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id)
+        select tenant_id, job_id from woken
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select job_id from woken";
 
 /// A tenant's link to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +143,20 @@ pub async fn needs_authorisation(tx: &TenantTx<'_>, connection: &Connection) -> 
         .execute_typed(NEEDS_AUTHORISATION, &[(&connection_id.0, Type::UUID), (&token_set_id.0, Type::UUID)])
         .await?;
     Ok(())
+}
+
+/// Records that the tenant has authorised this token set anew, and ends the waits of its jobs for that: these are to be
+/// rung. One that waits for another connection looks once and waits again.
+pub async fn authorised(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    token_set_id: TokenSetId,
+) -> Result<Vec<JobId>, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(AUTHORISED, &[(&tenant_id.0, Type::UUID), (&token_set_id.0, Type::UUID)])
+        .await?;
+    rows.iter().map(|row| Ok(JobId(row.try_get("job_id")?))).collect()
 }
 
 fn from_row(row: &Row) -> Result<Connection, StoreError> {

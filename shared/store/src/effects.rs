@@ -1,5 +1,7 @@
 //! Effects: writes in somebody else's system, each with a row before it and an id after it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
@@ -16,8 +18,10 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::UNSETTLED_ELSEWHERE", UNSETTLED_ELSEWHERE),
     ("effects::INSERT", INSERT),
     ("effects::TAKE_OVER", TAKE_OVER),
+    ("effects::WRITE_AGAIN", WRITE_AGAIN),
     ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
+    ("effects::UNKNOWN", UNKNOWN),
     ("effects::LIST", LIST),
     ("effects::LIST_ASANA_PROJECTS", LIST_ASANA_PROJECTS),
 ];
@@ -26,7 +30,8 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
 const LOCK_TARGET: &str = "select pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 0))";
 
 const FIND: &str = "
-    select effect_id, status, provider_record_id
+    select effect_id, status, provider_record_id, intended_at,
+           extract(epoch from clock_timestamp() - intended_at)::float8 as seconds_ago
       from effects
      where effect_key = $1
        for update";
@@ -36,7 +41,7 @@ const UNSETTLED_ELSEWHERE: &str = "
     select e.job_id
       from effects e
       join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
-     where e.connection_id = $1
+     where e.connection_id is not distinct from $1
        and e.target = $2
        and e.status = 'INTENDED'
        and e.job_id <> $3
@@ -49,7 +54,7 @@ const INSERT: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'INTENDED')";
 
 const LIST: &str = "
-    select effect_key, provider, action, request, status, provider_record_id, settled_by, settled_at
+    select effect_key, provider, action, request, status, writes, provider_record_id, settled_by, intended_at, settled_at
       from effects
      where job_id = $1
      order by effect_id";
@@ -63,10 +68,18 @@ const LIST_ASANA_PROJECTS: &str = "
      union
     select resource_id from webhook_endpoints where connection_id = $1";
 
+/// What was refused is meant anew; what is in doubt keeps the time at which it was sent.
 const TAKE_OVER: &str = "
     update effects
-       set job_id = $2, step = $3, status = 'INTENDED', settled_at = null, intended_at = now()
+       set job_id = $2, step = $3, status = 'INTENDED', settled_at = null,
+           intended_at = case when status = 'REFUSED' then now() else intended_at end,
+           writes = case when status = 'REFUSED' then writes + 1 else writes end
      where effect_id = $1";
+
+const WRITE_AGAIN: &str = "
+    update effects
+       set intended_at = now(), writes = writes + 1
+     where effect_id = $1 and status = 'INTENDED'";
 
 /// By whoever knows, whatever has become of the lease: it is a fact about the provider's system.
 const DONE: &str = "
@@ -77,6 +90,11 @@ const DONE: &str = "
 const REFUSED: &str = "
     update effects
        set status = 'REFUSED', settled_at = now()
+     where effect_id = $1 and status = 'INTENDED'";
+
+const UNKNOWN: &str = "
+    update effects
+       set status = 'UNKNOWN', settled_at = now()
      where effect_id = $1 and status = 'INTENDED'";
 
 /// A write as its job's owner may see it.
@@ -92,11 +110,15 @@ pub struct Effect {
     pub request: Value,
     /// How far it is.
     pub status: EffectStatus,
+    /// How often it was sent, as far as we know.
+    pub writes: u16,
     /// The provider's id of the record, once it is known.
     pub provider_record_id: Option<String>,
     /// How it is known that the write was made: `answer` or `look`.
     pub settled_by: Option<String>,
-    /// Since when.
+    /// When it was last about to be sent.
+    pub intended_at: Timestamp,
+    /// Since when its outcome is known.
     pub settled_at: Option<Timestamp>,
 }
 
@@ -110,8 +132,10 @@ pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Effect>, Store
             action: row.try_get("action")?,
             request: row.try_get("request")?,
             status: row.try_get::<_, &str>("status")?.parse()?,
+            writes: row.try_get::<_, i16>("writes")?.cast_unsigned(),
             provider_record_id: row.try_get("provider_record_id")?,
             settled_by: row.try_get("settled_by")?,
+            intended_at: row.try_get("intended_at")?,
             settled_at: row.try_get("settled_at")?,
         })
     };
@@ -133,8 +157,8 @@ pub struct NewEffect<'a> {
     pub effect_key: &'a str,
     /// The step that makes it.
     pub step: &'a str,
-    /// Where.
-    pub connection_id: ConnectionId,
+    /// Over which connection; none to a system that belongs to the installation and not to a tenant.
+    pub connection_id: Option<ConnectionId>,
     /// At whom.
     pub provider: Provider,
     /// The record that is written to: `contact 100451`.
@@ -151,11 +175,24 @@ pub enum Intent {
     /// Write: nobody has tried it.
     Write(EffectId),
     /// Look whether it is there, and write if it is not: someone tried, and what came of it is not known.
-    LookFirst(EffectId),
+    LookFirst(Tried),
     /// Nothing: it is done, and this is the provider's id of the record.
     Done(String),
+    /// Nothing: it was sent, and nobody can find out whether it arrived.
+    Unknown,
     /// Wait: that job has a write to the same record of which it is not yet known whether it was made.
     HeldBy(JobId),
+}
+
+/// A write of which it is not known whether it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// Which write.
+    pub effect_id: EffectId,
+    /// When it was last about to be sent.
+    pub intended_at: Timestamp,
+    /// How long that is ago, by the clock of the database.
+    pub ago: Duration,
 }
 
 /// How it is known that a write was made.
@@ -170,7 +207,7 @@ pub enum SettledBy {
 /// States the intent to write, before writing. The transaction must be committed before the write is made.
 pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
     jobs::hold(tx, claim).await?;
-    let connection_id = new.connection_id.to_string();
+    let connection_id = new.connection_id.map(|id| id.to_string()).unwrap_or_default();
     tx.inner.query_typed(LOCK_TARGET, &[(&connection_id, Type::TEXT), (&new.target, Type::TEXT)]).await?;
     let rows = tx.inner.query_typed(FIND, &[(&new.effect_key, Type::TEXT)]).await?;
     let known = rows.first();
@@ -178,6 +215,9 @@ pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Re
         known.map(|row| row.try_get::<_, &str>("status")).transpose()?.map(str::parse).transpose()?;
     if let (Some(row), Some(EffectStatus::Done)) = (known, status) {
         return Ok(Intent::Done(row.try_get("provider_record_id")?));
+    }
+    if status == Some(EffectStatus::Unknown) {
+        return Ok(Intent::Unknown);
     }
     if let Some(job_id) = unsettled_elsewhere(tx, claim, new).await? {
         return Ok(Intent::HeldBy(job_id));
@@ -187,8 +227,18 @@ pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Re
     take_over(tx, claim, new, effect_id).await?;
     match status {
         Some(EffectStatus::Refused) => Ok(Intent::Write(effect_id)),
-        _ => Ok(Intent::LookFirst(effect_id)),
+        _ => Ok(Intent::LookFirst(tried_from_row(row, effect_id)?)),
     }
+}
+
+fn tried_from_row(row: &Row, effect_id: EffectId) -> Result<Tried, StoreError> {
+    let seconds: f64 = row.try_get("seconds_ago")?;
+    Ok(Tried {
+        effect_id,
+        intended_at: row.try_get("intended_at")?,
+        // A clock that was set back makes it longer, and no harm is done.
+        ago: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+    })
 }
 
 async fn unsettled_elsewhere(
@@ -200,7 +250,11 @@ async fn unsettled_elsewhere(
         .inner
         .query_typed(
             UNSETTLED_ELSEWHERE,
-            &[(&new.connection_id.0, Type::UUID), (&new.target, Type::TEXT), (&claim.job_id.0, Type::UUID)],
+            &[
+                (&new.connection_id.map(|id| id.0), Type::UUID),
+                (&new.target, Type::TEXT),
+                (&claim.job_id.0, Type::UUID),
+            ],
         )
         .await?;
     rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
@@ -217,7 +271,7 @@ async fn insert(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result
                 (&new.effect_key, Type::TEXT),
                 (&claim.job_id.0, Type::UUID),
                 (&new.step, Type::TEXT),
-                (&new.connection_id.0, Type::UUID),
+                (&new.connection_id.map(|id| id.0), Type::UUID),
                 (&new.provider.as_str(), Type::TEXT),
                 (&new.target, Type::TEXT),
                 (&new.action, Type::TEXT),
@@ -240,6 +294,13 @@ async fn take_over(
             &[(&effect_id.0, Type::UUID), (&claim.job_id.0, Type::UUID), (&new.step, Type::TEXT)],
         )
         .await?;
+    Ok(())
+}
+
+/// States that the write is about to be sent once more. The transaction must be committed before it is.
+pub async fn write_again(tx: &TenantTx<'_>, claim: &Claim, effect_id: EffectId) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    tx.inner.execute_typed(WRITE_AGAIN, &[(&effect_id.0, Type::UUID)]).await?;
     Ok(())
 }
 
@@ -268,5 +329,12 @@ pub async fn done(
 pub async fn refused(tx: &TenantTx<'_>, claim: &Claim, effect_id: EffectId) -> Result<(), StoreError> {
     jobs::hold(tx, claim).await?;
     tx.inner.execute_typed(REFUSED, &[(&effect_id.0, Type::UUID)]).await?;
+    Ok(())
+}
+
+/// Records that the write was sent, and that nobody can find out whether it arrived: it is not sent again.
+pub async fn unknown(tx: &TenantTx<'_>, claim: &Claim, effect_id: EffectId) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    tx.inner.execute_typed(UNKNOWN, &[(&effect_id.0, Type::UUID)]).await?;
     Ok(())
 }

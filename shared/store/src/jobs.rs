@@ -21,6 +21,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::FAIL", FAIL),
     ("jobs::CANCEL", CANCEL),
     ("jobs::COUNT", COUNT),
+    ("jobs::NEXT_IN_LINE", NEXT_IN_LINE),
 ];
 
 /// Takes a job that is due, or whose worker's lease has run out, or that somebody wants something of, and removes its
@@ -86,6 +87,28 @@ const CANCEL: &str = "
            request = null, requested_at = null
      where job_id = $1 and fence = $2 and status = 'RUNNING'";
 
+/// Only while there is room, and none that was told to come already.
+const NEXT_IN_LINE: &str = "
+    with next as (
+        update pipeline_jobs
+           set due_at = now()
+         where job_id = (
+               select job_id
+                 from pipeline_jobs
+                where tenant_id = $1 and waiting_reason = 'fair share' and due_at > now()
+                  and (select count(*) from pipeline_jobs
+                        where tenant_id = $1 and status = 'RUNNING' and lease_expires_at > now()) < $2
+                order by job_id
+                limit 1
+                  for update skip locked)
+        returning tenant_id, job_id
+    ), doorbell as (
+        insert into outbox (tenant_id, job_id)
+        select tenant_id, job_id from next
+        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+    )
+    select job_id from next";
+
 /// The right to run a job, for as long as its lease lasts. A worker that is paused beyond that may still be
 /// calling a provider when the next one starts: that is what an effect's intent row is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +131,8 @@ pub struct Claim {
     pub started_at: Timestamp,
     /// The event that started it; none for a job that was called for.
     pub event_id: Option<EventId>,
+    /// What the tenant wants of the workflow.
+    pub settings: Value,
 }
 
 /// What a worker found when it tried to claim a job.
@@ -119,6 +144,8 @@ pub enum Claimed {
     Cancelled(Box<Claim>),
     /// Another worker holds it, at most until then.
     Held(Timestamp),
+    /// Enough other jobs of the tenant are running. It is rung when there is room.
+    InLine,
     /// It waits until then; without a time, until someone rings.
     NotDue(Option<Timestamp>),
     /// It has ended.
@@ -155,15 +182,23 @@ pub struct Job {
     lease_expires_at: Option<Timestamp>,
 }
 
-/// Tries to claim the transaction's tenant's job for `lease`.
+/// Tries to claim the transaction's tenant's job for `lease`. While `share` jobs of the tenant are running it stands in
+/// line instead; about as many, since two claims at the same moment do not see each other.
 pub async fn claim(
     tx: &TenantTx<'_>,
     tenant_id: TenantId,
     job_id: JobId,
     lease: Duration,
+    share: u32,
 ) -> Result<Claimed, StoreError> {
     let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX) as f64;
-    let rows = tx.inner.query_typed(CLAIM, &[(&job_id.0, Type::UUID), (&lease_ms, Type::FLOAT8)]).await?;
+    let rows = tx
+        .inner
+        .query_typed(
+            CLAIM,
+            &[(&job_id.0, Type::UUID), (&lease_ms, Type::FLOAT8), (&i64::from(share), Type::INT8)],
+        )
+        .await?;
     if let Some(row) = rows.first() {
         let claim = Box::new(claim_from_row(row, tenant_id, job_id)?);
         let is_cancelled = row.try_get::<_, &str>("status")? == JobStatus::Cancelled.as_str();
@@ -173,6 +208,7 @@ pub async fn claim(
     Ok(match (job.status, job.lease_expires_at) {
         (JobStatus::Running, Some(until)) => Claimed::Held(until),
         (status, _) if status.is_final() => Claimed::Ended(status),
+        _ if job.waiting_reason == Some(WaitingReason::FairShare) => Claimed::InLine,
         _ => Claimed::NotDue(job.due_at),
     })
 }
@@ -198,6 +234,21 @@ pub async fn list_of_event(
         )
         .await?;
     rows.iter().map(job_from_row).collect()
+}
+
+/// The job of the tenant that has stood in line for longest, which is to be rung now that there is room for it. To be
+/// asked after the transaction that made the room, or that put a job into the line, is committed: then one of the two
+/// sees the other.
+pub async fn next_in_line(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    share: u32,
+) -> Result<Option<JobId>, StoreError> {
+    let rows = tx
+        .inner
+        .query_typed(NEXT_IN_LINE, &[(&tenant_id.0, Type::UUID), (&i64::from(share), Type::INT8)])
+        .await?;
+    rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
 }
 
 /// How many jobs there are of each status, of all tenants together.
@@ -317,6 +368,7 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),
+        settings: row.try_get::<_, Option<Value>>("settings")?.unwrap_or_default(),
     })
 }
 

@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod effects;
 mod error;
 pub mod jobs;
+pub mod ledger;
 pub mod metric_shards;
 pub mod migrations;
 pub mod polls;
@@ -42,6 +43,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         deliveries::STATEMENTS,
         effects::STATEMENTS,
         jobs::STATEMENTS,
+        ledger::STATEMENTS,
         metric_shards::STATEMENTS,
         polls::STATEMENTS,
         privacy::STATEMENTS,

@@ -21,6 +21,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_scheduler", include_str!("../../../migrations/0009_scheduler.sql")),
     ("0010_polls_and_privacy", include_str!("../../../migrations/0010_polls_and_privacy.sql")),
     ("0011_trading_sweep_results", include_str!("../../../migrations/0011_trading_sweep_results.sql")),
+    ("0012_engine", include_str!("../../../migrations/0012_engine.sql")),
+    ("0013_token_sets", include_str!("../../../migrations/0013_token_sets.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.

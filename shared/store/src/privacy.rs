@@ -48,7 +48,7 @@ const FIND_EVENTS_OF_SHOP: &str = "
 
 /// The jobs that events started, and those that were started for the same orders by another event or by hand.
 const FIND_JOBS: &str = "
-    select job_id, job_type, status in ('COMPLETED', 'FAILED', 'CANCELLED') as has_ended
+    select job_id, job_type, parameters ->> 'topic' as topic, status in ('COMPLETED', 'FAILED', 'CANCELLED') as has_ended
       from pipeline_jobs
      where tenant_id = $1
        and (event_id = any ($2) or job_type = $3 and business_key = any ($4))";
@@ -76,6 +76,10 @@ const BLANK_JOBS: &str = "
      where tenant_id = $1 and job_id = any ($2)";
 
 const BLANK_STEPS: &str = "
+    with attempts_too as (
+        update attempts set error = 'removed'
+         where tenant_id = $1 and job_id = any ($2) and job_id <> $3
+    )
     update steps
        set output = case when output is not null then jsonb_build_object('removed_by', $3::uuid) end,
            error = case when error is not null then 'removed' end
@@ -123,6 +127,10 @@ pub struct ShopJob {
     pub job_id: JobId,
     /// Whether it is itself a request about a person, and so may have left a report about him.
     pub is_request: bool,
+    /// Whether it removes data itself.
+    pub is_removal: bool,
+    /// Whether it books an order.
+    pub is_booking: bool,
     /// Whether it is through. What a live job still needs is not removed.
     pub has_ended: bool,
 }
@@ -208,16 +216,21 @@ pub async fn jobs_of(
         )
         .await?;
     let from_row = |row: &Row| {
+        let job_type: &str = row.try_get("job_type")?;
+        let is_request = job_type == Workflow::ShopifyPrivacyRequest.as_str();
+        let topic: Option<&str> = row.try_get("topic")?;
         Ok(ShopJob {
             job_id: JobId(row.try_get("job_id")?),
-            is_request: row.try_get::<_, &str>("job_type")? == Workflow::ShopifyPrivacyRequest.as_str(),
+            is_request,
+            is_removal: is_request && topic.is_some_and(|topic| topic.ends_with("/redact")),
+            is_booking: job_type == Workflow::ShopifyOrderToXero.as_str(),
             has_ended: row.try_get("has_ended")?,
         })
     };
     rows.iter().map(from_row).collect()
 }
 
-/// Removes what these events, their deliveries and these jobs say about anybody, in the name of the claimed job.
+/// Removes what these events, their deliveries, these jobs and the claimed one say about anybody, in its name.
 pub async fn remove(
     tx: &TenantTx<'_>,
     claim: &Claim,
@@ -228,8 +241,8 @@ pub async fn remove(
     let (tenant_id, by) = (claim.tenant_id.0, claim.job_id.0);
     let event_ids: Vec<Uuid> = events.iter().map(|event| event.event_id.0).collect();
     let delivery_ids: Vec<Uuid> = events.iter().map(|event| event.delivery_id).collect();
-    let is_to_be_blanked = |job: &&ShopJob| job.has_ended || job.job_id == claim.job_id;
-    let job_ids: Vec<Uuid> = jobs.iter().filter(is_to_be_blanked).map(|job| job.job_id.0).collect();
+    let ended = jobs.iter().filter(|job| job.has_ended).map(|job| job.job_id.0);
+    let job_ids: Vec<Uuid> = ended.chain([by]).collect();
     tx.inner.query_typed(BLANK_DELIVERIES, &[(&delivery_ids, Type::UUID_ARRAY), (&by, Type::UUID)]).await?;
     for (statement, ids) in [
         (BLANK_EVENTS, &event_ids),

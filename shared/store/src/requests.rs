@@ -2,7 +2,7 @@
 //! claims it next reads.
 
 use tokio_postgres::types::Type;
-use zixly_domain::{JobId, JobStatus, TenantId};
+use zixly_domain::{JobId, JobStatus, TenantId, Workflow};
 
 use crate::{StoreError, TenantTx, jobs};
 
@@ -12,7 +12,7 @@ const NOTE: &str = "
     with requested as (
         update pipeline_jobs
            set request = $3, requested_by = $4, requested_at = now()
-         where tenant_id = $1 and job_id = $2 and status = any ($5)
+         where tenant_id = $1 and job_id = $2 and status = any ($5) and job_type is distinct from $6
         returning tenant_id, job_id, status
     ), doorbell as (
         insert into outbox (tenant_id, job_id)
@@ -49,14 +49,16 @@ pub enum Requested {
     NoJob,
 }
 
-/// Asks for the end of a live job of the transaction's tenant. It ends before its next step.
+/// Asks for the end of a live job of the transaction's tenant. It ends before its next step. What a person asks for by
+/// law is done, whatever anybody else wants.
 pub async fn cancel(
     tx: &TenantTx<'_>,
     tenant_id: TenantId,
     job_id: JobId,
     requested_by: &str,
 ) -> Result<Requested, StoreError> {
-    note(tx, tenant_id, job_id, "CANCEL", requested_by, LIVE).await
+    let spared = Some(Workflow::ShopifyPrivacyRequest);
+    note(tx, tenant_id, job_id, "CANCEL", requested_by, LIVE, spared).await
 }
 
 /// Asks for another run of a job of the transaction's tenant that has failed or was cancelled. The steps that are done
@@ -67,7 +69,7 @@ pub async fn retry(
     job_id: JobId,
     requested_by: &str,
 ) -> Result<Requested, StoreError> {
-    note(tx, tenant_id, job_id, "RETRY", requested_by, ENDED_BADLY).await
+    note(tx, tenant_id, job_id, "RETRY", requested_by, ENDED_BADLY, None).await
 }
 
 /// Ends a live job's wait, whatever it waits for; false if the job has ended.
@@ -76,7 +78,7 @@ pub(crate) async fn wake(tx: &TenantTx<'_>, tenant_id: TenantId, job_id: JobId) 
     Ok(!rows.is_empty())
 }
 
-/// Notes the wish if the job has one of the statuses that can have it.
+/// Notes the wish if the job has one of the statuses that can have it, and is not on the workflow that is spared.
 async fn note(
     tx: &TenantTx<'_>,
     tenant_id: TenantId,
@@ -84,6 +86,7 @@ async fn note(
     wish: &str,
     requested_by: &str,
     possible: [JobStatus; 2],
+    spared: Option<Workflow>,
 ) -> Result<Requested, StoreError> {
     let rows = tx
         .inner
@@ -95,6 +98,7 @@ async fn note(
                 (&wish, Type::TEXT),
                 (&requested_by, Type::TEXT),
                 (&possible.map(JobStatus::as_str).as_slice(), Type::TEXT_ARRAY),
+                (&spared.map(Workflow::as_str), Type::TEXT),
             ],
         )
         .await?;

@@ -34,7 +34,7 @@ const BEGIN: &str = "
     insert into steps (tenant_id, job_id, name, position, status, attempts)
     values ($1, $2, $3, $4, 'RUNNING', 1)
     on conflict (tenant_id, job_id, name) do update
-       set status = 'RUNNING', attempts = steps.attempts + 1, finished_at = null
+       set status = 'RUNNING', attempts = steps.attempts + 1, attempted_at = now(), finished_at = null
      where steps.status <> 'DONE'
     returning attempts, failures";
 
@@ -44,9 +44,15 @@ const DONE: &str = "
      where job_id = $1 and name = $2 and status = 'RUNNING'";
 
 const FAILED: &str = "
-    update steps
-       set status = 'FAILED', failures = failures + 1, error = $3, finished_at = now()
-     where job_id = $1 and name = $2 and status = 'RUNNING'";
+    with failed as (
+        update steps
+           set status = 'FAILED', failures = failures + 1, error = $3, finished_at = now()
+         where job_id = $1 and name = $2 and status = 'RUNNING'
+        returning tenant_id, job_id, name, attempted_at, error
+    )
+    insert into attempts (tenant_id, job_id, step, started_at, error)
+    select tenant_id, job_id, name, attempted_at, error from failed
+    on conflict do nothing";
 
 const WAITING: &str = "
     update steps

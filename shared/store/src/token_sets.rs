@@ -9,6 +9,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("token_sets::INSERT", INSERT),
     ("token_sets::LEASE_REFRESH", LEASE_REFRESH),
     ("token_sets::END_REFRESH", END_REFRESH),
+    ("token_sets::REFUSED", REFUSED),
 ];
 
 const INSERT: &str = "
@@ -23,7 +24,7 @@ const LEASE_REFRESH: &str = "
            refresh_lease_expires_at = now() + interval '30 seconds'
      where token_set_id = $1
        and (refresh_lease_expires_at is null or refresh_lease_expires_at < now())
-    returning refresh_fence";
+    returning refresh_fence, refused_version";
 
 const END_REFRESH: &str = "
     update token_sets
@@ -31,9 +32,23 @@ const END_REFRESH: &str = "
      where token_set_id = $1
        and refresh_fence = $2";
 
-/// The right to refresh a token set, held by one worker at a time.
+/// Only by whoever has the latest lease.
+const REFUSED: &str = "
+    with refused as (
+        update token_sets
+           set refused_version = $3
+         where token_set_id = $1
+           and refresh_fence = $2
+        returning token_set_id
+    )
+    select end_connections(token_set_id) as ended from refused";
+
+/// The right to refresh a token set, held by one worker at a time. A worker that is held up for longer than it lasts
+/// may refresh beside the next one: what it stores then is held back by the version that it read.
 #[derive(Debug)]
 pub struct RefreshLease {
+    /// The version whose refresh token the provider has refused, if it was one: not to be sent again.
+    pub refused_version: Option<String>,
     token_set_id: TokenSetId,
     fence: i64,
 }
@@ -57,8 +72,24 @@ pub async fn lease_refresh(
 ) -> Result<Option<RefreshLease>, StoreError> {
     let rows = session.client().query_typed(LEASE_REFRESH, &[(&token_set_id.0, Type::UUID)]).await?;
     rows.first()
-        .map(|row| Ok(RefreshLease { token_set_id, fence: row.try_get("refresh_fence")? }))
+        .map(|row| {
+            let refused_version = row.try_get("refused_version")?;
+            Ok(RefreshLease { refused_version, token_set_id, fence: row.try_get("refresh_fence")? })
+        })
         .transpose()
+}
+
+/// Records that the provider has refused the refresh token of this version, and that every connection that it opened
+/// needs authorisation, whichever tenant's; nothing if the lease is not held any more. Gives how many there were.
+pub async fn refused(
+    session: &mut Session<'_>,
+    lease: &RefreshLease,
+    version: &str,
+) -> Result<i64, StoreError> {
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+        [(&lease.token_set_id.0, Type::UUID), (&lease.fence, Type::INT8), (&version, Type::TEXT)];
+    let rows = session.client().query_typed(REFUSED, &parameters).await?;
+    rows.first().map_or(Ok(0), |row| Ok(row.try_get("ended")?))
 }
 
 /// Gives the right back, if it is still held.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zixly_domain::{JobId, JobStatus, Provider, RecordAction, TenantId, WaitingReason};
 use zixly_store::{
-    Store, StoreError,
+    Store, StoreError, connections,
     effects::{self, Intent, NewEffect, SettledBy},
     jobs::{self, Claim, Claimed},
     related_records::RelatedRecord,
@@ -49,7 +49,7 @@ impl Scene {
     async fn try_claim(&self, job_id: JobId, lease: Duration) -> Claimed {
         let mut session = self.store.session().await.unwrap();
         let tx = session.begin(self.tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, self.tenant_id, job_id, lease).await.unwrap();
+        let claimed = jobs::claim(&tx, self.tenant_id, job_id, lease, 20).await.unwrap();
         tx.commit().await.unwrap();
         claimed
     }
@@ -71,7 +71,7 @@ impl Scene {
         let new = NewEffect {
             effect_key: key,
             step: "update-contact",
-            connection_id: self.connection_id,
+            connection_id: Some(self.connection_id),
             provider: Provider::HubSpot,
             target: "contact 1",
             action: "PATCH contact 1",
@@ -226,7 +226,18 @@ async fn an_intended_effect_is_looked_for_before_it_is_written_again() {
     let first = scene.claim(job_id, OVER_AT_ONCE).await;
     let Ok(Intent::Write(effect_id)) = scene.intend(&first).await else { panic!("nobody tried it before") };
     let resumed = scene.claim(job_id, LONG).await;
-    assert_eq!(scene.intend(&resumed).await.unwrap(), Intent::LookFirst(effect_id));
+    let Ok(Intent::LookFirst(tried)) = scene.intend(&resumed).await else { panic!("someone tried it") };
+    assert_eq!(tried.effect_id, effect_id);
+    let sent_at = async || scene.database.text("select intended_at::text from effects").await;
+    let first_sent_at = sent_at().await;
+
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::write_again(&tx, &resumed, effect_id).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_ne!(sent_at().await, first_sent_at, "it is only sent again now");
+    assert_eq!(scene.database.count("select writes::int8 from effects").await, 2);
 }
 
 #[tokio::test]
@@ -300,7 +311,9 @@ async fn a_late_refusal_does_not_undo_a_write_that_was_made() {
     let late = scene.claim(job_id, OVER_AT_ONCE).await;
     let Ok(Intent::Write(effect_id)) = scene.intend(&late).await else { panic!("nobody tried it before") };
     let latest = scene.claim(job_id, LONG).await;
-    assert_eq!(scene.intend(&latest).await.unwrap(), Intent::LookFirst(effect_id));
+    assert!(
+        matches!(scene.intend(&latest).await.unwrap(), Intent::LookFirst(tried) if tried.effect_id == effect_id)
+    );
     let mut session = scene.store.session().await.unwrap();
     let tx = session.begin(scene.tenant_id).await.unwrap();
     assert!(matches!(effects::refused(&tx, &late, effect_id).await, Err(StoreError::LeaseLost(_))));
@@ -326,4 +339,101 @@ async fn a_row_cannot_name_another_tenants_connection() {
     );
     let error = scene.database.superuser().await.batch_execute(&insert).await.unwrap_err();
     assert_eq!(error.code().unwrap().code(), "23503");
+}
+
+#[tokio::test]
+async fn what_nobody_can_look_for_is_not_written_again() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    let Ok(Intent::Write(effect_id)) = scene.intend(&claim).await else { panic!("nobody tried it before") };
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    effects::unknown(&tx, &claim, effect_id).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(scene.intend(&claim).await.unwrap(), Intent::Unknown);
+}
+
+impl Scene {
+    async fn try_claim_as_one_of(&self, job_id: JobId, share: u32) -> Claimed {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let claimed = jobs::claim(&tx, self.tenant_id, job_id, LONG, share).await.unwrap();
+        tx.commit().await.unwrap();
+        claimed
+    }
+
+    async fn next_in_line(&self, share: u32) -> Option<JobId> {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let next = jobs::next_in_line(&tx, self.tenant_id, share).await.unwrap();
+        tx.commit().await.unwrap();
+        next
+    }
+
+    async fn complete(&self, claim: &Claim) {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        jobs::complete(&tx, claim, &Value::Null, &Value::Null).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_with_enough_jobs_running_has_the_others_stand_in_line() {
+    let scene = Scene::new().await;
+    let (one, two, three) = (scene.job().await, scene.job().await, scene.job().await);
+    let Claimed::Ours(running) = scene.try_claim_as_one_of(one, 1).await else { panic!("there is room") };
+    for waiting in [two, three, two] {
+        assert_eq!(scene.try_claim_as_one_of(waiting, 1).await, Claimed::InLine);
+    }
+    let doorbells = "select count(*) from outbox where ring_at > now()";
+    assert_eq!(scene.database.count(doorbells).await, 2, "should nobody ring, somebody will");
+    assert_eq!(scene.next_in_line(1).await, None, "there is no room yet");
+
+    scene.complete(&running).await;
+    assert_eq!(scene.next_in_line(1).await, Some(two), "the one that has stood there for longest");
+    let Claimed::Ours(running) = scene.try_claim_as_one_of(two, 1).await else { panic!("it was rung") };
+    assert_eq!(scene.try_claim_as_one_of(three, 1).await, Claimed::InLine);
+    scene.complete(&running).await;
+    assert_eq!(scene.next_in_line(1).await, Some(three));
+    assert_eq!(scene.next_in_line(1).await, None, "it has been told to come");
+}
+
+#[tokio::test]
+async fn a_line_is_no_obstacle_to_a_wish_nor_to_another_tenant() {
+    let scene = Scene::new().await;
+    let (running, unwanted) = (scene.job().await, scene.job().await);
+    assert!(matches!(scene.try_claim_as_one_of(running, 1).await, Claimed::Ours(_)));
+    assert_eq!(scene.try_claim_as_one_of(unwanted, 1).await, Claimed::InLine);
+    let cancel = format!(
+        "update pipeline_jobs set request = 'CANCEL', requested_at = now() where job_id = '{unwanted}'"
+    );
+    scene.database.superuser().await.batch_execute(&cancel).await.unwrap();
+    assert!(matches!(scene.try_claim_as_one_of(unwanted, 1).await, Claimed::Cancelled(_)));
+
+    let other = Scene { tenant_id: scene.database.tenant("other").await, ..scene };
+    let theirs = other.job().await;
+    assert!(matches!(other.try_claim_as_one_of(theirs, 1).await, Claimed::Ours(_)));
+}
+
+#[tokio::test]
+async fn a_new_authorisation_wakes_the_jobs_that_wait_for_one() {
+    let scene = Scene::new().await;
+    let job_id = scene.job().await;
+    let claim = scene.claim(job_id, LONG).await;
+    let mut session = scene.store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let connection = connections::list(&tx, Provider::HubSpot, None).await.unwrap().remove(0);
+    connections::needs_authorisation(&tx, &connection).await.unwrap();
+    let later = jiff::Timestamp::now() + Duration::from_secs(900);
+    jobs::wait(&tx, &claim, WaitingReason::Reauthorisation, Some(later)).await.unwrap();
+    tx.commit().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let woken = connections::authorised(&tx, scene.tenant_id, connection.token_set_id).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(session);
+    assert_eq!(woken, [job_id]);
+    assert!(matches!(scene.try_claim(job_id, LONG).await, Claimed::Ours(_)));
+    assert_eq!(scene.database.text("select status from connections").await, "HEALTHY");
 }

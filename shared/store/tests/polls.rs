@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use zixly_domain::{ConnectionId, JobId, Provider, TenantId, Workflow};
+use zixly_domain::{ConnectionId, JobId, JobRequest, Provider, TenantId, Workflow, WorkflowSettings};
 use zixly_store::{
     Store, StoreError,
     jobs::{self, Claim, Claimed},
     polls::{self, DuePoll, PollKind},
-    workflow_settings,
+    triggers, workflow_settings,
 };
 use zixly_testkit::{Role, TestDatabase};
 
@@ -43,7 +43,7 @@ async fn start(store: &Store, poll: &DuePoll) -> Option<JobId> {
 async fn claim(store: &Store, tenant_id: TenantId, job_id: JobId) -> Box<Claim> {
     let mut session = store.session().await.unwrap();
     let tx = session.begin(tenant_id).await.unwrap();
-    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::ZERO).await.unwrap();
+    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::ZERO, 20).await.unwrap();
     tx.commit().await.unwrap();
     match claimed {
         Claimed::Ours(claim) => claim,
@@ -100,7 +100,15 @@ async fn only_what_a_tenant_has_switched_on_and_what_is_authorised_is_polled() {
         let owner = database.superuser_store();
         let mut session = owner.session().await.unwrap();
         let tx = session.begin(tenant_id).await.unwrap();
-        workflow_settings::set(&tx, tenant_id, Workflow::XeroInvoiceToHubspot, enabled).await.unwrap();
+        workflow_settings::set(
+            &tx,
+            tenant_id,
+            Workflow::XeroInvoiceToHubspot,
+            enabled,
+            &WorkflowSettings::default(),
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
     };
     set(false).await;
@@ -130,4 +138,35 @@ async fn a_poll_goes_on_where_the_last_one_stopped_and_a_lost_claim_moves_nothin
         polls::cursor(&tx, &held, connection_id).await.unwrap(),
         Some(json!({ "since": "2026-11-01" }))
     );
+}
+
+#[tokio::test]
+async fn a_job_becomes_the_one_about_its_business_unless_another_is() {
+    for database in TestDatabase::create_on_every_server().await {
+        let (tenant_id, ..) = scene(&database).await;
+        let worker = database.store(Role::Worker);
+        let mut jobs = Vec::new();
+        for _ in 0..2 {
+            let request = JobRequest {
+                workflow: Workflow::XeroInvoiceToHubspot,
+                parameters: json!({}),
+                business_key: None,
+            };
+            let mut session = worker.session().await.unwrap();
+            let tx = session.begin(tenant_id).await.unwrap();
+            jobs.push(triggers::start_once(&tx, tenant_id, &request).await.unwrap().unwrap());
+            tx.commit().await.unwrap();
+        }
+        for job_id in &jobs {
+            let claim = claim(&worker, tenant_id, *job_id).await;
+            for _ in 0..2 {
+                let mut session = worker.session().await.unwrap();
+                let tx = session.begin(tenant_id).await.unwrap();
+                polls::take_business(&tx, &claim, "org/invoice/2026-10-01").await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+        let known = "select string_agg(job_id::text, ' ') from pipeline_jobs where business_key is not null";
+        assert_eq!(database.text(known).await, jobs[0].to_string());
+    }
 }

@@ -52,7 +52,7 @@ impl Scene {
     async fn claim(&self, job_id: JobId) -> Claimed {
         let mut session = self.worker.session().await.unwrap();
         let tx = session.begin(self.tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, self.tenant_id, job_id, LONG).await.unwrap();
+        let claimed = jobs::claim(&tx, self.tenant_id, job_id, LONG, 20).await.unwrap();
         tx.commit().await.unwrap();
         claimed
     }
@@ -143,6 +143,22 @@ async fn a_queued_job_is_cancelled_when_it_is_next_heard_of() {
     assert_eq!(scene.claim(job_id).await, Claimed::Ended(JobStatus::Cancelled));
     assert_eq!(scene.cancel(job_id).await, Requested::Impossible(JobStatus::Cancelled));
     assert_eq!(scene.doorbells().await, 0);
+}
+
+#[tokio::test]
+async fn what_a_person_asks_for_by_law_is_not_cancelled() {
+    let scene = Scene::new().await;
+    let store = scene.database.superuser_store();
+    let mut session = store.session().await.unwrap();
+    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let request = JobRequest { workflow: Workflow::ShopifyPrivacyRequest, ..sweep(None) };
+    let job_id = start_once(&tx, scene.tenant_id, &request).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(scene.cancel(job_id).await, Requested::Impossible(JobStatus::Queued));
+    let claim = scene.ours(job_id).await;
+    assert_eq!(scene.cancel(job_id).await, Requested::Impossible(JobStatus::Running));
+    scene.fail(&claim).await;
+    assert_eq!(scene.retry(job_id).await, Requested::Noted(JobStatus::Failed));
 }
 
 #[tokio::test]

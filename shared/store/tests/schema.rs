@@ -113,6 +113,9 @@ const SUPERUSER_ONLY: &[&str] = &[
     "token_sets::INSERT",
     "webhook_endpoints::INSERT",
     "workflow_settings::SET",
+    // Over all tenants: for whoever owns the database.
+    "ledger::LIST_TENANTS",
+    "ledger::FIND_JOB",
 ];
 
 /// Runs every statement through PgBouncer in transaction mode, from several clients in turn so that each gets

@@ -15,6 +15,7 @@ use sha2::Sha256;
 use zixly_auth::{ApiKey, CallbackToken, LocalSession, local_token};
 use zixly_domain::{
     JobId, JobRequest, JobStatus, Provider, Role as UserRole, TenantId, UserId, WaitingReason, Workflow,
+    WorkflowSettings,
 };
 use zixly_queues::Message;
 use zixly_secrets::HookSecrets;
@@ -174,7 +175,9 @@ impl Door {
         let store = self.database.superuser_store();
         let mut session = store.session().await.unwrap();
         let tx = session.begin(tenant_id).await.unwrap();
-        workflow_settings::set(&tx, tenant_id, workflow, enabled).await.unwrap();
+        workflow_settings::set(&tx, tenant_id, workflow, enabled, &WorkflowSettings::default())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -226,7 +229,7 @@ impl Door {
         let store: Store = self.database.store(Role::Worker);
         let mut session = store.session().await.unwrap();
         let tx = session.begin(tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60)).await.unwrap();
+        let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
         let Claimed::Ours(claim) = claimed else { panic!("the job is there to be claimed: {claimed:?}") };
         work(&tx, &claim).await;
         tx.commit().await.unwrap();

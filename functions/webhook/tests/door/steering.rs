@@ -51,6 +51,18 @@ async fn every_state_of_a_job_is_shown() {
 }
 
 #[tokio::test]
+async fn what_a_person_asks_for_by_law_is_not_cancelled() {
+    let door = Door::new().await;
+    let tenant_id = door.tenant("org").await;
+    let key = door.api_key(tenant_id).await;
+    let job_id = door.job(tenant_id, Workflow::ShopifyPrivacyRequest).await;
+    let answer = door.steer(&format!("/webhook/jobs/{job_id}/cancel"), &key).await;
+    assert_problem(&answer, StatusCode::CONFLICT);
+    let why = "it does what a person has asked for by law, so nobody can cancel it";
+    assert_eq!(json_of(&answer)["detail"], format!("Job {job_id} is QUEUED, and {why}."));
+}
+
+#[tokio::test]
 async fn a_live_job_is_asked_to_end_and_its_worker_rung() {
     let door = Door::new().await;
     let tenant_id = door.tenant("org").await;
