@@ -1,7 +1,8 @@
 //! Counters in DynamoDB, shared by every instance of every function.
 //!
-//! **Invariant:** a counter holds a number and nothing of what was counted.
+//! **Invariant:** a counter holds numbers and nothing of what was counted.
 
+mod calls;
 mod requests;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use zixly_domain::Provider;
 
+pub use calls::{CallBudgets, Heard, Place};
 pub use requests::Allowance;
 use requests::FullWindows;
 
