@@ -3,11 +3,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use secrecy::ExposeSecret;
+use zixly_budgets::CallBudgets;
 use zixly_connectors::{
-    ClientCredentials, asana::Asana, http_client, hubspot::HubSpot, shopify::Shopify, trading::TradingApi,
-    xero::Xero,
+    ClientCredentials, asana::Asana, http_client_with_timeout, hubspot::HubSpot, ses::Ses, shopify::Shopify,
+    slack::Slack, trading::TradingApi, xero::Xero,
 };
 use zixly_lambda_kit::{Chain, aws::SdkConfig, batch::run_batch};
 use zixly_payload_store::{PayloadError, PayloadStore};
@@ -17,13 +19,10 @@ use zixly_store::{Store, StoreError};
 
 use crate::{
     WorkerConfig,
-    connectors::{Connectors, Trading},
+    connectors::{Connectors, Mailer, Trading},
     measurements::Measurements,
     tokens::Tokens,
 };
-
-/// How long a message is put off while something that every job needs is away.
-const AWAY: Duration = Duration::from_secs(15);
 
 /// What is left of an invocation to send a message on.
 const PUTTING_OFF: Duration = Duration::from_secs(4);
@@ -34,8 +33,11 @@ pub struct App {
     pub(crate) queue: JobQueue,
     pub(crate) payloads: PayloadStore,
     pub(crate) tokens: Tokens,
+    pub(crate) budgets: CallBudgets,
     pub(crate) measurements: Measurements,
     dead_letters: DeadLetterQueue,
+    /// Whom Amazon SES takes for the function.
+    role: Option<SharedCredentialsProvider>,
     secret: FunctionSecret,
     store: FromSecret<Store>,
     connectors: FromSecret<Connectors>,
@@ -79,8 +81,10 @@ impl App {
             queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
             payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
             tokens: Tokens::new(TokenSets::new(sdk_config, config.token_set_prefix.clone())),
+            budgets: CallBudgets::new(sdk_config, config.counter_table.clone()),
             measurements: Measurements::new(),
             dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
+            role: sdk_config.credentials_provider(),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
             store: FromSecret::new(),
             connectors: FromSecret::new(),
@@ -93,6 +97,7 @@ impl App {
         // Boxed, since a message's future holds those of all the steps of a workflow.
         let handle = async |message| Box::pin(self.handle(message, deadline)).await;
         let response = run_batch(batch, deadline, self.config.drain_margin, handle).await;
+        self.tokens.finish(deadline).await;
         // Boxed as well: futures within futures have a depth that the compiler does not go beyond.
         Box::pin(self.save_measurements()).await;
         response
@@ -113,7 +118,7 @@ impl App {
             // say, the database is away for long.
             Err(error) if error.is_passing() => {
                 tracing::error!(error = %Chain(&error), "message.put_off");
-                Ok(self.queue.send_after(&message, AWAY).await?)
+                Ok(self.queue.send_after(&message, self.config.put_off).await?)
             }
             // Refused for good, and nothing else holds this delivery: laid down with the reason.
             Err(error @ (Unrecorded::Store(_) | Unrecorded::Payloads(_)))
@@ -174,8 +179,8 @@ impl App {
     pub(crate) async fn connectors(&self) -> Result<Arc<Connectors>, Unrecorded> {
         self.connectors
             .get(&self.secret, async || {
-                let http = http_client();
                 let config = &self.config;
+                let http = http_client_with_timeout(config.provider_timeout);
                 let xero = self.credentials("xero_client_id", "xero_client_secret").await?;
                 let hubspot = self.credentials("hubspot_client_id", "hubspot_client_secret").await?;
                 let shopify = self.credentials("shopify_client_id", "shopify_client_secret").await?;
@@ -186,7 +191,13 @@ impl App {
                     key,
                     callback_url: known.callback_url,
                 });
+                let email = config.email.clone().zip(self.role.clone()).map(|(known, role)| Mailer {
+                    ses: Ses::new(http.clone(), known.ses, role),
+                    sender: known.sender,
+                });
                 Ok::<_, Unrecorded>(Connectors {
+                    slack: Slack::new(http.clone(), config.slack.clone()),
+                    email,
                     xero: xero.map(|known| Xero::new(http.clone(), config.xero.clone(), known)),
                     hubspot: hubspot.map(|known| HubSpot::new(http.clone(), config.hubspot.clone(), known)),
                     shopify: shopify.map(|known| Shopify::new(http.clone(), config.shopify.clone(), known)),

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use zixly_connectors::{
-    ProviderUrl, asana::AsanaEndpoints, hubspot::HubSpotEndpoints, shopify::ShopifyEndpoints,
-    xero::XeroEndpoints,
+    ProviderUrl, asana::AsanaEndpoints, hubspot::HubSpotEndpoints, ses::SesEndpoints,
+    shopify::ShopifyEndpoints, slack::SlackEndpoints, xero::XeroEndpoints,
 };
 use zixly_lambda_kit::settings::Settings;
 
@@ -22,15 +22,23 @@ pub struct WorkerConfig {
     pub payload_bucket: String,
     /// What the names of token sets' secrets begin with (`TOKEN_SET_PREFIX`).
     pub token_set_prefix: String,
+    /// The table that the budgets of calls are in (`COUNTER_TABLE`).
+    pub counter_table: String,
     /// Xero (`XERO_API_URL`, `XERO_TOKEN_URL`).
     pub xero: XeroEndpoints,
-    /// HubSpot (`HUBSPOT_API_URL`, and the version in its paths: `HUBSPOT_API_VERSION`).
+    /// HubSpot (`HUBSPOT_API_URL`, and the version in its paths: `HUBSPOT_API_VERSION`; that of the token endpoint:
+    /// `HUBSPOT_OAUTH_VERSION`, default 2026-03).
     pub hubspot: HubSpotEndpoints,
     /// Shopify (`SHOPIFY_SHOP_URL`, in production `https://{shop}`, and the version in its paths:
     /// `SHOPIFY_API_VERSION`).
     pub shopify: ShopifyEndpoints,
     /// Asana (`ASANA_API_URL`, `ASANA_TOKEN_URL`).
     pub asana: AsanaEndpoints,
+    /// Slack (`SLACK_API_URL`, in production `https://slack.com/api`, and `SLACK_HOOKS_URL`, in production
+    /// `https://hooks.slack.com`).
+    pub slack: SlackEndpoints,
+    /// E-mail, where the installation may send any.
+    pub email: Option<EmailSettings>,
     /// The trading API, where there is one. Its jobs wait until there is.
     pub trading: Option<TradingEndpoints>,
     /// How the end of a sweep is waited for.
@@ -42,9 +50,27 @@ pub struct WorkerConfig {
     pub lease: Duration,
     /// How long an attempt at a step may take (`STEP_TIMEOUT_MS`, default 20 000).
     pub step_timeout: Duration,
+    /// How long a provider may take for a whole answer (`PROVIDER_TIMEOUT_MS`, default 10 000).
+    pub provider_timeout: Duration,
+    /// How long a message is put off while something that every job needs is away (`PUT_OFF_MS`, default 15 000).
+    pub put_off: Duration,
+    /// How long after a write whose outcome is not known it may still appear at the provider: it is not written again
+    /// before (`LATE_WRITE_MS`, default 60 000).
+    pub late_write: Duration,
+    /// How many jobs of one tenant may run at once, in all workers together (`TENANT_CONCURRENCY`, default 20).
+    pub tenant_concurrency: u32,
     /// Time left on the clock when no new message and no new step is begun; a provider call and its recording fit
     /// into it (`DRAIN_MARGIN_MS`, default 12 000).
     pub drain_margin: Duration,
+}
+
+/// Who writes e-mails, and by what.
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    /// An address that Amazon SES has verified (`EMAIL_SENDER`).
+    pub sender: String,
+    /// Amazon SES in the function's own region (`SES_API_URL`, `SES_CONFIGURATION_SET`).
+    pub ses: SesEndpoints,
 }
 
 /// Where the trading API is, and where it finds us.
@@ -88,6 +114,7 @@ impl WorkerConfig {
             "DEAD_LETTER_QUEUE_URL",
             "PAYLOAD_BUCKET",
             "TOKEN_SET_PREFIX",
+            "COUNTER_TABLE",
             "XERO_API_URL",
             "XERO_TOKEN_URL",
             "HUBSPOT_API_URL",
@@ -96,10 +123,16 @@ impl WorkerConfig {
             "SHOPIFY_API_VERSION",
             "ASANA_API_URL",
             "ASANA_TOKEN_URL",
+            "SLACK_API_URL",
+            "SLACK_HOOKS_URL",
         ];
         let texts = names.map(|name| settings.required(name));
         let lease = settings.duration_ms("LEASE_MS", 35_000);
         let step_timeout = settings.duration_ms("STEP_TIMEOUT_MS", 20_000);
+        let provider_timeout = settings.duration_ms("PROVIDER_TIMEOUT_MS", 10_000);
+        let put_off = settings.duration_ms("PUT_OFF_MS", 15_000);
+        let late_write = settings.duration_ms("LATE_WRITE_MS", 60_000);
+        let tenant_concurrency = settings.number("TENANT_CONCURRENCY", 20);
         let drain_margin = settings.duration_ms("DRAIN_MARGIN_MS", 12_000);
         let sweep_waits = SweepWaits {
             callback_window: settings.duration_ms("CALLBACK_WINDOW_MS", 60_000),
@@ -109,6 +142,12 @@ impl WorkerConfig {
         // The one is of no use without the other.
         let trading =
             settings.optional("TRADING_API_URL").map(|api| (api, settings.required("SWEEP_CALLBACK_URL")));
+        let email = settings
+            .optional("EMAIL_SENDER")
+            .map(|sender| (sender, settings.required("SES_API_URL"), settings.required("AWS_REGION")));
+        let hubspot_oauth_version =
+            settings.optional("HUBSPOT_OAUTH_VERSION").unwrap_or_else(|| "2026-03".to_owned());
+        let configuration_set = settings.optional("SES_CONFIGURATION_SET");
         let booking = Booking {
             sales_account: settings.optional("XERO_SALES_ACCOUNT").unwrap_or_else(|| "200".to_owned()),
             payment_account: settings.optional("XERO_PAYMENT_ACCOUNT").unwrap_or_else(|| "970".to_owned()),
@@ -121,6 +160,7 @@ impl WorkerConfig {
             dead_letter_queue_url,
             payload_bucket,
             token_set_prefix,
+            counter_table,
             xero_api,
             xero_token,
             hubspot_api,
@@ -129,6 +169,8 @@ impl WorkerConfig {
             shopify_version,
             asana_api,
             asana_token,
+            slack_api,
+            slack_hooks,
         ] = texts;
         let url = |text: String, name| -> Result<ProviderUrl> {
             text.parse().with_context(|| format!("{name} is not a provider's address"))
@@ -139,6 +181,7 @@ impl WorkerConfig {
             dead_letter_queue_url,
             payload_bucket,
             token_set_prefix,
+            counter_table,
             xero: XeroEndpoints {
                 api_url: url(xero_api, "XERO_API_URL")?,
                 token_url: url(xero_token, "XERO_TOKEN_URL")?,
@@ -146,6 +189,7 @@ impl WorkerConfig {
             hubspot: HubSpotEndpoints {
                 api_url: url(hubspot_api, "HUBSPOT_API_URL")?,
                 api_version: hubspot_version,
+                oauth_version: hubspot_oauth_version,
             },
             shopify: ShopifyEndpoints {
                 shop_url: shopify_shop.parse().context("SHOPIFY_SHOP_URL is not the address of a shop")?,
@@ -155,6 +199,19 @@ impl WorkerConfig {
                 api_url: url(asana_api, "ASANA_API_URL")?,
                 token_url: url(asana_token, "ASANA_TOKEN_URL")?,
             },
+            slack: SlackEndpoints {
+                api_url: url(slack_api, "SLACK_API_URL")?,
+                hooks_url: url(slack_hooks, "SLACK_HOOKS_URL")?,
+            },
+            email: email
+                .map(|(sender, api_url, region)| {
+                    let api_url = url(api_url, "SES_API_URL")?;
+                    anyhow::Ok(EmailSettings {
+                        sender,
+                        ses: SesEndpoints { api_url, region, configuration_set },
+                    })
+                })
+                .transpose()?,
             trading: trading
                 .map(|(api_url, callback_url)| {
                     url(callback_url.clone(), "SWEEP_CALLBACK_URL")?;
@@ -165,6 +222,10 @@ impl WorkerConfig {
             booking,
             lease,
             step_timeout,
+            provider_timeout,
+            put_off,
+            late_write,
+            tenant_concurrency,
             drain_margin,
         })
     }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use zixly_connectors::{
-    Connector, asana::Asana, hubspot::HubSpot, shopify::Shopify, trading::TradingApi, xero::Xero,
+    RefreshTokens, asana::Asana, hubspot::HubSpot, ses::Ses, shopify::Shopify, slack::Slack,
+    trading::TradingApi, xero::Xero,
 };
 use zixly_domain::{Provider, TokenSet};
 
@@ -16,6 +17,15 @@ pub(crate) struct Connectors {
     pub(crate) shopify: Option<Shopify>,
     pub(crate) asana: Option<Asana>,
     pub(crate) trading: Option<Trading>,
+    pub(crate) slack: Slack,
+    pub(crate) email: Option<Mailer>,
+}
+
+/// Amazon SES, and who this installation writes as.
+pub(crate) struct Mailer {
+    pub(crate) ses: Ses,
+    /// The address that mails come from.
+    pub(crate) sender: String,
 }
 
 /// The trading API as this installation knows it.
@@ -48,6 +58,10 @@ impl Connectors {
         self.trading.as_ref().ok_or(StepError::NoTradingApi)
     }
 
+    pub(crate) fn email(&self) -> Result<&Mailer, StepError> {
+        self.email.as_ref().ok_or(StepError::NoSender)
+    }
+
     /// Buys the next token set with the refresh token of this one.
     pub(crate) async fn refresh(
         &self,
@@ -61,6 +75,10 @@ impl Connectors {
             Provider::HubSpot => self.hubspot()?.refresh(account_id, token_set, now).await?,
             Provider::Shopify => self.shopify()?.refresh(account_id, token_set, now).await?,
             Provider::Asana => self.asana()?.refresh(account_id, token_set, now).await?,
+            // Their keys do not expire: one that is refused has to be replaced by a person.
+            Provider::Slack | Provider::Ses | Provider::Trading => {
+                return Err(StepError::NeedsAuthorisation(provider));
+            }
         })
     }
 }

@@ -1,14 +1,16 @@
 //! Makes a write in somebody else's system happen once.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use zixly_connectors::ConnectorError;
 use zixly_domain::{EffectId, Provider};
+use zixly_lambda_kit::Chain;
 use zixly_store::{
     connections::Connection,
-    effects::{self, Intent, NewEffect, SettledBy},
+    effects::{self, Intent, NewEffect, SettledBy, Tried},
 };
 
-use crate::{error::StepError, steps::StepContext};
+use crate::{await_points::await_point, error::StepError, steps::StepContext};
 
 /// A write that a step is about to make.
 pub(crate) struct Write<'a> {
@@ -18,8 +20,8 @@ pub(crate) struct Write<'a> {
     pub(crate) step: &'static str,
     /// At whom.
     pub(crate) provider: Provider,
-    /// Where.
-    pub(crate) connection: &'a Connection,
+    /// Over which connection; none to a system that belongs to the installation.
+    pub(crate) connection: Option<&'a Connection>,
     /// The record that is written to: `contact 100451`.
     pub(crate) target: &'a str,
     /// For a person: `PATCH contact 100451`.
@@ -28,45 +30,90 @@ pub(crate) struct Write<'a> {
     pub(crate) request: &'a Value,
 }
 
+/// What became of a write that nobody can look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It was made; this is what the provider calls it.
+    Made(String),
+    /// It was sent, and nobody can find out whether it arrived.
+    Unknown,
+}
+
 impl StepContext<'_> {
     /// Makes the write unless it is made already, and gives the provider's id of the record.
     ///
     /// The intent is committed before `write` is called. When an earlier attempt got that far and no further,
-    /// `look` says whether its write is there; only if not, `write` is called again. When the provider refuses the
-    /// write, `look` is asked as well: what is refused may be refused because it is there.
+    /// `look` says whether its write is there, given when it was sent. If not, and it is long enough ago that it will
+    /// not appear any more, `write` is called again. When the provider refuses the write, `look` is asked as well:
+    /// what is refused may be refused because it is there.
     pub(crate) async fn once(
         &self,
         new: Write<'_>,
-        look: impl AsyncFn() -> Result<Option<String>, StepError>,
+        look: impl AsyncFn(Timestamp) -> Result<Option<String>, StepError>,
         write: impl AsyncFnOnce() -> Result<String, StepError>,
     ) -> Result<String, StepError> {
         let effect_id = match self.intend(&new).await? {
             Intent::Done(record_id) => return Ok(record_id),
             Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
             Intent::Write(effect_id) => effect_id,
-            Intent::LookFirst(effect_id) => match look().await? {
-                Some(record_id) => return self.settle(effect_id, record_id, SettledBy::Look).await,
-                None => effect_id,
+            // Nobody could look when it was recorded so, and nobody writes what may be there.
+            Intent::Unknown => return Err(StepError::OutcomeUnknown),
+            Intent::LookFirst(tried) => match look(tried.intended_at).await? {
+                Some(record_id) => return self.settle(tried.effect_id, record_id, SettledBy::Look).await,
+                None => self.write_again(tried).await?,
             },
         };
-        fail::fail_point!("effect:intended");
+        await_point!("effect:intended");
+        let sent_at = Timestamp::now();
         match write().await {
             Ok(record_id) => {
-                fail::fail_point!("effect:written");
+                await_point!("effect:written");
                 self.settle(effect_id, record_id, SettledBy::Answer).await
             }
-            Err(error @ StepError::Connector(ConnectorError::Rejected { .. })) => match look().await? {
-                Some(record_id) => self.settle(effect_id, record_id, SettledBy::Look).await,
-                None => {
-                    self.refuse(effect_id).await?;
-                    Err(error)
+            Err(error @ StepError::Connector(ConnectorError::Rejected { .. })) => {
+                match look(sent_at).await? {
+                    Some(record_id) => self.settle(effect_id, record_id, SettledBy::Look).await,
+                    None => {
+                        self.refuse(effect_id).await?;
+                        Err(error)
+                    }
                 }
-            },
+            }
             Err(error) => {
                 if is_certainly_not_made(&error) {
                     self.refuse(effect_id).await?;
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// Makes a write that cannot be looked for, unless an earlier attempt may have made it.
+    pub(crate) async fn at_most_once(
+        &self,
+        new: Write<'_>,
+        write: impl AsyncFnOnce() -> Result<String, StepError>,
+    ) -> Result<Sent, StepError> {
+        let effect_id = match self.intend(&new).await? {
+            Intent::Done(record_id) => return Ok(Sent::Made(record_id)),
+            Intent::Unknown => return Ok(Sent::Unknown),
+            Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
+            Intent::LookFirst(tried) => return self.give_up_on(tried.effect_id).await,
+            Intent::Write(effect_id) => effect_id,
+        };
+        await_point!("effect:intended");
+        match write().await {
+            Ok(record_id) => {
+                await_point!("effect:written");
+                Ok(Sent::Made(self.settle(effect_id, record_id, SettledBy::Answer).await?))
+            }
+            Err(error) if is_certainly_not_made(&error) => {
+                self.refuse(effect_id).await?;
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), effect.id = %effect_id, "effect.unknown");
+                self.give_up_on(effect_id).await
             }
         }
     }
@@ -77,7 +124,7 @@ impl StepContext<'_> {
         let new = NewEffect {
             effect_key: new.effect_key,
             step: new.step,
-            connection_id: new.connection.connection_id,
+            connection_id: new.connection.map(|connection| connection.connection_id),
             provider: new.provider,
             target: new.target,
             action: new.action,
@@ -86,6 +133,19 @@ impl StepContext<'_> {
         let intent = effects::intend(&tx, self.claim, &new).await?;
         tx.commit().await?;
         Ok(intent)
+    }
+
+    /// States that a write is about to be sent once more, unless the one before may still be on its way.
+    async fn write_again(&self, tried: Tried) -> Result<EffectId, StepError> {
+        let appears_within = self.app.config.late_write;
+        if tried.ago < appears_within {
+            return Err(StepError::MayStillAppear(appears_within.saturating_sub(tried.ago)));
+        }
+        let mut session = self.store.session().await?;
+        let tx = session.begin(self.claim.tenant_id).await?;
+        effects::write_again(&tx, self.claim, tried.effect_id).await?;
+        tx.commit().await?;
+        Ok(tried.effect_id)
     }
 
     async fn settle(
@@ -98,6 +158,8 @@ impl StepContext<'_> {
         let tx = session.begin(self.claim.tenant_id).await?;
         effects::done(&tx, effect_id, &record_id, by).await?;
         tx.commit().await?;
+        drop(session);
+        await_point!("effect:settled");
         Ok(record_id)
     }
 
@@ -106,6 +168,14 @@ impl StepContext<'_> {
         let tx = session.begin(self.claim.tenant_id).await?;
         effects::refused(&tx, self.claim, effect_id).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn give_up_on(&self, effect_id: EffectId) -> Result<Sent, StepError> {
+        let mut session = self.store.session().await?;
+        let tx = session.begin(self.claim.tenant_id).await?;
+        effects::unknown(&tx, self.claim, effect_id).await?;
+        tx.commit().await?;
+        Ok(Sent::Unknown)
     }
 }
 
@@ -116,6 +186,8 @@ fn is_certainly_not_made(error: &StepError) -> bool {
         StepError::NeedsAuthorisation(_)
         | StepError::NoCredentials(_)
         | StepError::OurCredentials(_)
+        | StepError::NoSender
+        | StepError::NoTradingApi
         | StepError::BeingRefreshed(_) => true,
         _ => false,
     }

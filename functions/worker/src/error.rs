@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zixly_connectors::{ConnectorError, trading::TradingError};
+use zixly_connectors::{ConnectorError, ProviderWords};
 use zixly_domain::{JobId, Provider, WaitingReason};
 use zixly_payload_store::PayloadError;
 use zixly_secrets::SecretsError;
@@ -29,6 +29,8 @@ pub(crate) enum StepError {
     NotConnected(Provider),
     #[error("several {} accounts are connected, and nothing says which one is meant", .0.name())]
     SeveralConnected(Provider),
+    #[error("the customer's contact in Xero is archived ({0}); restore it there, then retry the job")]
+    ArchivedContact(String),
     #[error("the connection to {} needs authorisation", .0.name())]
     NeedsAuthorisation(Provider),
     #[error("job {0} has yet to find out whether its write to the same record was made")]
@@ -39,10 +41,16 @@ pub(crate) enum StepError {
     NoCredentials(Provider),
     #[error("another job is refreshing the tokens of {}", .0.name())]
     BeingRefreshed(Provider),
-    #[error(transparent)]
-    Trading(#[from] TradingError),
+    #[error("whether the write was made is not known, and it may still appear at the provider")]
+    MayStillAppear(Duration),
+    #[error("it was sent once, and nobody can find out whether it arrived")]
+    OutcomeUnknown,
+    #[error("this installation has no address that it may send e-mail from")]
+    NoSender,
     #[error("this installation has no address or no key of a trading API")]
     NoTradingApi,
+    #[error("the trading API could not finish this sweep; start another one")]
+    SweepFailed(#[source] ProviderWords),
     #[error("what the step waits for is not there yet")]
     NotReady { reason: WaitingReason, look_again: Duration },
     #[error("the trading API has not finished the sweep within {} min; retry the job to look again", .0.as_secs() / 60)]
@@ -92,6 +100,8 @@ impl StepError {
                     reason: WaitingReason::RateBudget,
                     for_at_least: retry_after.unwrap_or(UNTIMED_LIMIT),
                 },
+                // Their keys are the installation's: no tenant can put one right.
+                ConnectorError::Unauthorised { provider: Provider::Trading | Provider::Ses } => OPERATOR,
                 ConnectorError::Unauthorised { .. } | ConnectorError::ReauthorisationNeeded { .. } => {
                     REAUTHORISE
                 }
@@ -101,25 +111,17 @@ impl StepError {
                 ConnectorError::Unreachable { .. } | ConnectorError::Malformed { .. } => RETRY,
                 ConnectorError::NoSuchAccount { .. } | ConnectorError::Rejected { .. } => Stop,
             },
-            Self::Trading(error) => match error {
-                TradingError::RateLimited { retry_after } => Wait {
-                    reason: WaitingReason::RateBudget,
-                    for_at_least: retry_after.unwrap_or(UNTIMED_LIMIT),
-                },
-                TradingError::Unauthorised => OPERATOR,
-                TradingError::Unavailable { retry_after, .. } => {
-                    Retry { at_least: retry_after.unwrap_or_default() }
-                }
-                TradingError::Unreachable(_) | TradingError::Malformed(_) => RETRY,
-                TradingError::Rejected { .. } => Stop,
-            },
+            Self::MayStillAppear(left) => Wait { reason: WaitingReason::Backoff, for_at_least: *left },
+            Self::OutcomeUnknown => Stop,
             Self::NotReady { reason, look_again } => LookAgain { reason: *reason, after: *look_again },
-            Self::SweepOverdue(_) => Stop,
+            Self::SweepFailed(_) | Self::SweepOverdue(_) => Stop,
             Self::NeedsAuthorisation(_) => REAUTHORISE,
             Self::HeldUpBy(_) | Self::BeingRefreshed(_) => LATER,
-            Self::NoCredentials(_) | Self::OurCredentials(_) | Self::NoTradingApi => OPERATOR,
+            Self::NoCredentials(_) | Self::OurCredentials(_) | Self::NoTradingApi | Self::NoSender => {
+                OPERATOR
+            }
             Self::Unfinished => Wait { reason: WaitingReason::Backoff, for_at_least: Duration::ZERO },
-            Self::NotConnected(_) | Self::SeveralConnected(_) => Stop,
+            Self::NotConnected(_) | Self::SeveralConnected(_) | Self::ArchivedContact(_) => Stop,
             Self::Secrets(_) | Self::Payload(_) => RETRY,
             Self::TimedOut(_) | Self::Panicked => RETRY,
             Self::Store(StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::Address(_)) => Stop,

@@ -7,7 +7,10 @@ use zixly_queues::{CarriedBody, CarriedDelivery};
 use zixly_store::deliveries::{Received, file};
 use zixly_webhooks::{Kept, Verified, parse};
 
-use crate::app::{App, Unrecorded};
+use crate::{
+    app::{App, Unrecorded},
+    await_points::await_point,
+};
 
 impl App {
     /// Files the delivery as the door would have, under the id that it got there, and rings for its jobs.
@@ -32,6 +35,7 @@ impl App {
             content: content.as_ref().map_err(|malformed| malformed.reason.as_str()),
         };
         let filed = file(&mut self.store().await?.session().await?, &received).await?;
+        await_point!("filing:filed");
         self.queue.ring(&filed.jobs).await?;
         self.measurements.metrics.count_jobs_queued(&filed.new_job_types);
         if let CarriedBody::Stored(key) = &carried.body {

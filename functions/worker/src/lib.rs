@@ -5,15 +5,20 @@
 //! `steps` runs one step with its attempts; `effects` makes a write happen once; `tokens` keeps connections open;
 //! `workflows` holds what each workflow does, one file each.
 //!
+//! Beside the function, [`ledger`] compares what jobs have written with the providers, when an operator asks.
+//!
 //! **Invariant:** serves no HTTP, and never sleeps to wait: a wait is a due time in PostgreSQL and a delayed message.
+//! Only an operator's comparison sits a limit out.
 
 mod app;
+mod await_points;
 mod config;
 mod connections;
 mod connectors;
 mod effects;
 mod error;
 mod filing;
+pub mod ledger;
 mod measurements;
 mod run;
 mod steps;
@@ -21,4 +26,6 @@ mod tokens;
 mod workflows;
 
 pub use app::App;
+pub use await_points::AWAIT_POINTS;
 pub use config::WorkerConfig;
+pub use workflows::steps_of;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
+use zixly_lambda_kit::Chain;
 use zixly_queues::Message;
 use zixly_store::{
     Store, StoreError,
@@ -13,6 +14,7 @@ use zixly_store::{
 
 use crate::{
     app::{App, Unrecorded},
+    await_points::await_point,
     steps::{Halt, JobRun, StepContext},
     workflows,
 };
@@ -27,17 +29,24 @@ impl App {
         deadline: SystemTime,
     ) -> Result<(), Unrecorded> {
         let message = Message::Ring { tenant_id, job_id };
-        let (store, connectors) = (&*self.store().await?, &*self.connectors().await?);
+        let (store, connectors) = (&self.store().await?, &self.connectors().await?);
         match self.claim(store, tenant_id, job_id).await? {
             Claimed::Ours(claim) => {
+                await_point!("job:claimed");
                 let (_, outcome) = tokio::join!(
                     self.come_back_soon(receipt_handle),
                     self.run_claimed(StepContext { app: self, store, connectors, claim: &claim }, deadline)
                 );
+                self.ring_next_in_line(store, tenant_id).await;
                 outcome
             }
             Claimed::Cancelled(claim) => {
                 self.note_end(&claim, JobStatus::Cancelled, &metrics(&claim, 0));
+                Ok(())
+            }
+            // There may be room by now, and whoever made it did not see this job in the line.
+            Claimed::InLine => {
+                self.ring_next_in_line(store, tenant_id).await;
                 Ok(())
             }
             // Whoever holds it may die, and take the message that brought it along.
@@ -69,7 +78,8 @@ impl App {
     ) -> Result<Claimed, StoreError> {
         let mut session = store.session().await?;
         let tx = session.begin(tenant_id).await?;
-        let claimed = jobs::claim(&tx, tenant_id, job_id, self.config.lease).await?;
+        let claimed =
+            jobs::claim(&tx, tenant_id, job_id, self.config.lease, self.config.tenant_concurrency).await?;
         tx.commit().await?;
         Ok(claimed)
     }
@@ -119,6 +129,8 @@ impl App {
         let tx = session.begin(claim.tenant_id).await?;
         jobs::complete(&tx, claim, result, metrics).await?;
         tx.commit().await?;
+        drop(session);
+        await_point!("job:ended");
         self.note_end(claim, JobStatus::Completed, metrics);
         Ok(())
     }
@@ -159,6 +171,7 @@ impl App {
         let due_at = jobs::wait(&tx, claim, reason, Some(due_at)).await?.unwrap_or(due_at);
         tx.commit().await?;
         drop(session);
+        await_point!("job:waiting");
         let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
         self.queue.send_after(&message, time_until(due_at)).await?;
         tracing::info!(
@@ -169,6 +182,26 @@ impl App {
             "job.waiting"
         );
         Ok(())
+    }
+
+    /// The tenant has room for one more job: rings the one that has stood in line for longest. What has just ended is
+    /// recorded, so a failure here is nobody's but the line's, and the scheduler rings for it within two minutes.
+    async fn ring_next_in_line(&self, store: &Store, tenant_id: TenantId) {
+        if let Err(error) = self.try_next_in_line(store, tenant_id).await {
+            tracing::warn!(tenant.id = %tenant_id, error = %Chain(&error), "line.not_rung");
+        }
+    }
+
+    async fn try_next_in_line(&self, store: &Store, tenant_id: TenantId) -> Result<(), Unrecorded> {
+        let mut session = store.session().await?;
+        let tx = session.begin(tenant_id).await?;
+        let next = jobs::next_in_line(&tx, tenant_id, self.config.tenant_concurrency).await?;
+        tx.commit().await?;
+        drop(session);
+        match next {
+            Some(job_id) => Ok(self.queue.ring(&[(tenant_id, job_id)]).await?),
+            None => Ok(()),
+        }
     }
 
     /// The reason of a failure is in the row, and may name a person.

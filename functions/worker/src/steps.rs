@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -21,6 +22,7 @@ use zixly_store::{
 
 use crate::{
     app::App,
+    await_points::await_point,
     connectors::Connectors,
     error::{Disposition, StepError},
 };
@@ -90,8 +92,8 @@ pub(crate) struct JobRun<'a> {
 /// What a step has to work with.
 pub(crate) struct StepContext<'a> {
     pub(crate) app: &'a App,
-    pub(crate) store: &'a Store,
-    pub(crate) connectors: &'a Connectors,
+    pub(crate) store: &'a Arc<Store>,
+    pub(crate) connectors: &'a Arc<Connectors>,
     pub(crate) claim: &'a Claim,
 }
 
@@ -149,10 +151,11 @@ impl<'a> JobRun<'a> {
         work: impl AsyncFnOnce(&StepContext<'_>) -> Result<Done<T>, StepError>,
     ) -> Result<Value, Halt> {
         let began = std::time::Instant::now();
-        fail::fail_point!(format!("begun:{name}").as_str());
-        let outcome =
-            AssertUnwindSafe(tokio::time::timeout(timeout, work(&self.context))).catch_unwind().await;
-        fail::fail_point!(format!("worked:{name}").as_str());
+        await_point!(format!("begun:{name}").as_str());
+        let outcome = AssertUnwindSafe(tokio::time::timeout(timeout, Box::pin(work(&self.context))))
+            .catch_unwind()
+            .await;
+        await_point!(format!("worked:{name}").as_str());
         let outcome = match outcome {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StepError::TimedOut(timeout)),
@@ -163,7 +166,7 @@ impl<'a> JobRun<'a> {
             Ok(done) => self.record(name, done).await.map_err(StepError::Store),
             Err(error) => Err(error),
         };
-        fail::fail_point!(format!("recorded:{name}").as_str());
+        await_point!(format!("recorded:{name}").as_str());
         match recorded {
             Ok(output) => Ok(output),
             Err(error) => Err(self.halt(name, attempts, error).await?),
@@ -275,8 +278,10 @@ impl<'a> JobRun<'a> {
 fn for_the_owner(error: &StepError) -> String {
     match error {
         StepError::Connector(error) => Chain(error).to_string(),
-        StepError::Trading(error) => Chain(error).to_string(),
-        StepError::NotReady { .. } | StepError::SweepOverdue(_) => error.to_string(),
+        StepError::SweepFailed(_) => Chain(error).to_string(),
+        StepError::NotReady { .. } | StepError::SweepOverdue(_) | StepError::MayStillAppear(_) => {
+            error.to_string()
+        }
         other => {
             tracing::warn!(error = %Chain(other), "the step's own parts failed it");
             other.to_string()

@@ -120,6 +120,27 @@ async fn a_note_whose_answer_is_lost_is_found_and_not_repeated() {
     assert_eq!(scene.database.text("select settled_by from effects").await, "look");
 }
 
+/// On more than a page of notes; and the newest are looked through first, so that one look is enough.
+#[tokio::test]
+async fn a_note_whose_answer_is_lost_is_found_on_a_deal_with_many() {
+    let scene = Scene::with_providers(|config| config.hubspot_limits.per_ten_seconds = 10_000).await;
+    scene.seed("hubspot", "deal", json!({ "id": "987654321", "properties": { "dealname": "Acme" } })).await;
+    scene.seed("asana", "project", json!({ "gid": "1200000000000050", "name": "Acme" })).await;
+    seed_task(&scene, json!({})).await;
+    scene.add_notes("987654321", 620).await;
+    let lost = json!({
+        "provider": "hubspot", "match": { "method": "POST", "path": "/notes" }, "fault": "malformed", "times": 1,
+    });
+    scene.fault(lost).await;
+    let job_id = job(&scene).await;
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
+    assert_eq!(scene.writes().await.len(), 620 + 1);
+    assert_eq!(scene.database.text("select settled_by from effects").await, "look");
+    let calls = scene.calls().await;
+    let count = |part: &str| calls.iter().filter(|call| call.contains(part)).count();
+    assert_eq!((count("/associations/notes"), count("/notes/batch/read")), (2, 1));
+}
+
 #[tokio::test]
 async fn a_note_that_was_not_taken_is_written_when_hubspot_is_back() {
     let (scene, job_id) = scene_with(json!({})).await;

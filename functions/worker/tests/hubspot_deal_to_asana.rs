@@ -112,14 +112,17 @@ async fn each_write_whose_answer_is_lost_is_found_and_not_repeated() {
 
 #[tokio::test]
 async fn a_rate_limit_is_waited_out_at_no_attempt() {
-    let (scene, job_id) = scene_with("closedwon").await;
+    let (mut scene, job_id) = scene_with("closedwon").await;
     scene.fault(json!({ "provider": "asana", "fault": "rate_limit", "retry_after_s": 30, "times": 4 })).await;
-    let worker = scene.worker();
-    handle(&worker, scene.ring(job_id)).await;
-    assert_eq!(scene.job_column(job_id, "waiting_reason").await, "rate budget");
-    let wait_s: f64 = scene.job_column(job_id, "extract(epoch from due_at - now())").await.parse().unwrap();
-    assert!((29.0..=31.5).contains(&wait_s), "waits {wait_s} s");
-    assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+    for _ in 0..4 {
+        handle(&scene.worker(), scene.ring(job_id)).await;
+        assert_eq!(scene.job_column(job_id, "waiting_reason").await, "rate budget");
+        let wait_s: f64 =
+            scene.job_column(job_id, "extract(epoch from due_at - now())").await.parse().unwrap();
+        assert!((29.0..=31.5).contains(&wait_s), "waits {wait_s} s");
+        scene.outwait_limits().await;
+    }
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
     assert_eq!(written(&scene).await, ALL_WRITES);
 }
 

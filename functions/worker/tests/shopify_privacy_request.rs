@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use scene::{
     SHOP, Scene,
     crash::{killed_at, points},
+    handle,
 };
 use serde_json::{Value, json};
 use zixly_domain::{Delivery, DeliveryId, Event, JobId, Provider, TenantId};
@@ -162,27 +163,81 @@ async fn another_tenant_keeps_its_own_events() {
     scene.database.connect_account(stranger, Provider::Shopify, SHOP).await;
     let order = order(4, PAT, "pat@example.com");
     scene.seed("shopify", "order", order.clone()).await;
-    deliver(&scene, ("orders", "create"), order).await;
+    let ours = |jobs: Vec<(TenantId, JobId)>| {
+        jobs.into_iter().find(|(tenant_id, _)| *tenant_id == scene.tenant_id).unwrap().1
+    };
+    let booking = ours(deliver(&scene, ("orders", "create"), order).await);
+    assert_eq!(scene.run_to_the_end(&scene.worker(), booking).await, "COMPLETED");
     let mut asked = redact_pat();
     asked["orders_to_redact"] = json!([1, 2, 4]);
-    let jobs = deliver(&scene, ("customers", "redact"), asked).await;
-    let (_, ours) = jobs.into_iter().find(|(tenant_id, _)| *tenant_id == scene.tenant_id).unwrap();
+    let ours = ours(deliver(&scene, ("customers", "redact"), asked).await);
     assert_eq!(scene.run_to_the_end(&scene.worker(), ours).await, "COMPLETED");
     let left = "select count(*) from events where payload::text like '%pat@example.com%' and tenant_id = ";
     assert_eq!(scene.database.count(&format!("{left} '{}'", scene.tenant_id)).await, 0);
     assert_eq!(scene.database.count(&format!("{left} '{stranger}'")).await, 2);
 }
 
+/// It may wait for days, as this one does for somebody to connect Xero again.
 #[tokio::test]
-async fn a_job_that_still_runs_is_left_alone_and_said_so() {
+async fn a_job_that_still_runs_is_cancelled_and_its_data_removed() {
     let scene = Scene::empty().await;
     let order = order(1, PAT, "pat@example.com");
     scene.seed("shopify", "order", order.clone()).await;
     let live = deliver(&scene, ("orders", "paid"), order).await[0].1;
+    scene.fault(json!({ "provider": "xero", "fault": "revoke" })).await;
+    let worker = scene.worker();
+    handle(&worker, scene.ring(live)).await;
+    assert_eq!(scene.job_column(live, "status || ' ' || waiting_reason").await, "QUEUED reauthorisation");
+
     let job_id = request(&scene, ("customers", "redact"), redact_pat()).await;
-    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
-    assert_eq!(scene.result(job_id).await["live_jobs"], 1);
-    assert_eq!(scene.run_to_the_end(&scene.worker(), live).await, "COMPLETED");
+    handle(&worker, scene.ring(job_id)).await;
+    assert_eq!(scene.job_column(job_id, "status || ' ' || waiting_reason").await, "QUEUED other job");
+    assert_eq!(scene.run_to_the_end(&worker, live).await, "CANCELLED");
+    assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+    assert_eq!(mentions(&scene, "pat@example.com").await, 0);
+    assert_eq!(scene.writes().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_job_whose_data_was_removed_does_not_run_again_and_says_why() {
+    let scene = Scene::empty().await;
+    let order = order(1, PAT, "pat@example.com");
+    scene.seed("shopify", "order", order.clone()).await;
+    let failed = deliver(&scene, ("orders", "paid"), order).await[0].1;
+    let refused = json!({
+        "provider": "xero", "match": { "method": "PUT", "path": "Invoices" }, "fault": "status", "status": 400,
+    });
+    scene.fault(refused).await;
+    let worker = scene.worker();
+    assert_eq!(scene.run_to_the_end(&worker, failed).await, "FAILED");
+    let job_id = request(&scene, ("customers", "redact"), redact_pat()).await;
+    assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+
+    scene.retry(failed).await;
+    assert_eq!(scene.run_to_the_end(&worker, failed).await, "FAILED");
+    assert_eq!(
+        scene.job_column(failed, "error_message").await,
+        format!("the personal data of this job was removed by job {job_id}, so it cannot run again")
+    );
+    assert_eq!(mentions(&scene, "pat@example.com").await, 0);
+    assert!(scene.aws.receive(&scene.dead_letter_queue_url).await.is_empty(), "it is nothing to look into");
+}
+
+/// As when a shop asks for the same person twice, or for him and then for all.
+#[tokio::test]
+async fn two_removals_at_once_both_end_and_nothing_is_left() {
+    let scene = booked().await;
+    let one = request(&scene, ("customers", "redact"), redact_pat()).await;
+    let mut again = redact_pat();
+    again["data_request"] = json!({ "id": 2 });
+    let other = request(&scene, ("customers", "redact"), again).await;
+    let worker = scene.worker();
+    for job_id in [one, other] {
+        assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+    }
+    for text in ["pat@example.com", "555-625-1199"] {
+        assert_eq!(mentions(&scene, text).await, 0, "{text}");
+    }
 }
 
 #[tokio::test]

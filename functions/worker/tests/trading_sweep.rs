@@ -346,3 +346,14 @@ async fn a_worker_killed_anywhere_is_resumed_and_submits_once() {
         join_all(group.iter().copied().map(is_submitted_once_when_killed_at)).await;
     }
 }
+
+#[tokio::test]
+async fn a_sweep_that_the_api_gives_up_on_fails_the_job_with_its_words() {
+    let scene = instant_scene().await;
+    let failure = json!({ "ticker": "BTC-USD", "error": "no prices before 2019" });
+    scene.control("seed", json!({ "provider": "trading", "kind": "failure", "record": failure })).await;
+    let job_id = job(&scene, json!({})).await;
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "FAILED");
+    let reason = scene.job_column(job_id, "error_message").await;
+    assert!(reason.contains("no prices before 2019") && reason.contains("start another one"), "{reason}");
+}

@@ -176,19 +176,22 @@ async fn a_revoked_authorisation_parks_the_job_and_says_so() {
 
 #[tokio::test]
 async fn a_rate_limit_is_waited_out_at_no_attempt() {
-    let scene = Scene::paid_invoice().await;
+    let mut scene = Scene::paid_invoice().await;
     scene
         .fault(json!({
             "provider": "hubspot", "match": { "path": "/contacts/" }, "fault": "rate_limit", "retry_after_s": 7, "times": 4,
         }))
         .await;
     let job_id = scene.job_for_invoice(1).await;
-    let worker = scene.worker();
-    handle(&worker, scene.ring(job_id)).await;
-    assert_eq!(scene.job_column(job_id, "waiting_reason").await, "rate budget");
-    let wait_s: f64 = scene.job_column(job_id, "extract(epoch from due_at - now())").await.parse().unwrap();
-    assert!((6.0..=8.0).contains(&wait_s), "waits {wait_s} s");
-    assert_eq!(scene.run_to_the_end(&worker, job_id).await, "COMPLETED");
+    for _ in 0..4 {
+        handle(&scene.worker(), scene.ring(job_id)).await;
+        assert_eq!(scene.job_column(job_id, "waiting_reason").await, "rate budget");
+        let wait_s: f64 =
+            scene.job_column(job_id, "extract(epoch from due_at - now())").await.parse().unwrap();
+        assert!((6.0..=8.5).contains(&wait_s), "waits {wait_s} s");
+        scene.outwait_limits().await;
+    }
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
     assert_eq!(scene.writes().await.len(), 1);
 }
 

@@ -6,31 +6,31 @@ use std::{
 };
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 
 use crate::Chain;
 
-/// Hands each message to `handle`, in order, and reports those whose outcome could not be recorded, so that SQS
-/// gives them back later. A failed piece of work is an outcome and is not reported.
+/// Hands all messages to `handle` at once and reports those whose outcome could not be recorded, so that SQS gives them
+/// back later. A failed piece of work is an outcome and is not reported. They share one thread: one goes on while another
+/// waits for its provider.
 ///
-/// Stops taking messages when less than `drain_margin` is left until `deadline`; the rest goes back as well.
+/// A message whose turn comes when less than `drain_margin` is left until `deadline` goes back as well.
 pub async fn run_batch<E: std::error::Error>(
     event: SqsEvent,
     deadline: SystemTime,
     drain_margin: Duration,
-    mut handle: impl AsyncFnMut(SqsMessage) -> Result<(), E>,
+    handle: impl AsyncFn(SqsMessage) -> Result<(), E>,
 ) -> SqsBatchResponse {
-    let mut response = SqsBatchResponse::default();
-    for message in event.records {
+    let handle = &handle;
+    let outcomes = event.records.into_iter().map(async |message| {
         let id = message.message_id.clone().unwrap_or_default();
         if is_near(deadline, drain_margin) {
             tracing::warn!(message.id = id, "no time left for message {id}, returning it");
-            response.batch_item_failures.push(failure(id));
-            continue;
+            return Some(failure(id));
         }
         // One panic must not fail the messages that already succeeded.
         match AssertUnwindSafe(handle(message)).catch_unwind().await {
-            Ok(Ok(())) => continue,
+            Ok(Ok(())) => return None,
             Ok(Err(error)) => tracing::error!(
                 message.id = id,
                 error = %Chain(&error),
@@ -38,8 +38,10 @@ pub async fn run_batch<E: std::error::Error>(
             ),
             Err(_) => tracing::error!(message.id = id, "message {id} panicked, returning it"),
         }
-        response.batch_item_failures.push(failure(id));
-    }
+        Some(failure(id))
+    });
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = join_all(outcomes).await.into_iter().flatten().collect();
     response
 }
 
@@ -70,6 +72,18 @@ mod tests {
             })
             .collect();
         event
+    }
+
+    #[tokio::test]
+    async fn a_message_does_not_wait_for_the_one_before_it() {
+        let gate = tokio::sync::Barrier::new(2);
+        let handle = async |_| {
+            gate.wait().await;
+            Ok::<_, std::io::Error>(())
+        };
+        let deadline = SystemTime::now() + Duration::from_secs(30);
+        let response = run_batch(batch(&["one", "two"]), deadline, Duration::from_secs(2), handle).await;
+        assert_eq!(response.batch_item_failures.len(), 0);
     }
 
     async fn returned(bodies: &[&str], time_left: Duration) -> Vec<String> {

@@ -34,6 +34,11 @@ impl<'a> Settings<'a> {
         Duration::from_millis(self.parsed(name, default_ms))
     }
 
+    /// A whole number, by default `default`.
+    pub fn number(&mut self, name: &str, default: u32) -> u32 {
+        self.parsed(name, default)
+    }
+
     /// `settings` if everything that it needed was there and readable, and otherwise every problem at once.
     pub fn finish<T>(self, settings: T) -> Result<T> {
         if self.problems.is_empty() {

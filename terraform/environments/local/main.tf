@@ -54,6 +54,14 @@ module "pipeline" {
     shopify_shop_url = "${var.simulator_url}/shopify/{shop}"
     asana_api_url    = "${var.simulator_url}/asana/api/1.0"
     asana_token_url  = "${var.simulator_url}/asana/-/oauth_token"
+    slack_api_url    = "${var.simulator_url}/slack/api"
+    slack_hooks_url  = "${var.simulator_url}/slack"
+    ses_api_url      = "${var.simulator_url}/ses"
     trading_api_url  = "${var.simulator_url}/trading"
+  }
+
+  email = {
+    sender   = "zixly@example.com"
+    identity = "example.com"
   }
 }

@@ -28,6 +28,17 @@ locals {
     SWEEP_CALLBACK_URL = "${local.public_base_url}/webhook/sweep-callback"
   }
 
+  email_environment = var.email == null ? {} : {
+    EMAIL_SENDER = var.email.sender
+    SES_API_URL  = coalesce(var.provider_endpoints.ses_api_url, "https://email.${data.aws_region.current.name}.amazonaws.com")
+  }
+  email_permissions = var.email == null ? {} : {
+    SendEmail = { actions = ["ses:SendEmail"], resource = join(":", [
+      "arn", data.aws_partition.current.partition, "ses", data.aws_region.current.name,
+      data.aws_caller_identity.current.account_id, "identity/${var.email.identity}",
+    ]) }
+  }
+
   secret_recovery_window_days = var.disposable ? 0 : 30
   worker_timeout_seconds      = 30
 }
@@ -84,20 +95,26 @@ module "worker" {
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
     PAYLOAD_BUCKET        = module.payload_bucket.name
     TOKEN_SET_PREFIX      = local.token_set_prefix
+    COUNTER_TABLE         = module.counter_table.name
     XERO_API_URL          = var.provider_endpoints.xero_api_url
     XERO_TOKEN_URL        = var.provider_endpoints.xero_token_url
     HUBSPOT_API_URL       = var.provider_endpoints.hubspot_api_url
     HUBSPOT_API_VERSION   = var.provider_endpoints.hubspot_api_version
+    HUBSPOT_OAUTH_VERSION = var.provider_endpoints.hubspot_oauth_version
     SHOPIFY_SHOP_URL      = var.provider_endpoints.shopify_shop_url
     SHOPIFY_API_VERSION   = var.provider_endpoints.shopify_api_version
     ASANA_API_URL         = var.provider_endpoints.asana_api_url
     ASANA_TOKEN_URL       = var.provider_endpoints.asana_token_url
-  }, local.trading_environment)
+    SLACK_API_URL         = var.provider_endpoints.slack_api_url
+    SLACK_HOOKS_URL       = var.provider_endpoints.slack_hooks_url
+  }, local.trading_environment, local.email_environment)
 
-  permissions = {
+  permissions = merge(local.email_permissions, {
     ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.worker_secret.arn }
     ReadTokenSets             = { actions = ["secretsmanager:GetSecretValue"], resource = local.token_set_arns }
     StoreRefreshedTokenSets   = { actions = ["secretsmanager:PutSecretValue"], resource = local.token_set_arns }
+    PutThemInForce            = { actions = ["secretsmanager:UpdateSecretVersionStage"], resource = local.token_set_arns }
+    CountItsCalls             = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
     RemoveTokensOfLostShops   = { actions = ["secretsmanager:DeleteSecret"], resource = local.token_set_arns }
     RingItselfLater           = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     SetDeadMessagesAside      = { actions = ["sqs:SendMessage"], resource = module.job_queue.dead_letter_arn }
@@ -108,7 +125,7 @@ module "worker" {
     TellWhatIsGone            = { actions = ["s3:ListBucket"], resource = module.payload_bucket.arn }
     ChooseWhenAMessageComesUp = { actions = ["sqs:ChangeMessageVisibility"], resource = module.job_queue.arn }
     TakeMessagesFromItsQueue  = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resource = module.job_queue.arn }
-  }
+  })
 }
 
 module "scheduler" {

@@ -76,21 +76,39 @@ variable "delivery_retention_days" {
 variable "provider_endpoints" {
   description = "Where the providers are, without a slash at the end; the defaults are the real ones. The trading API has none: without one, trading sweeps wait."
   type = object({
-    xero_api_url        = optional(string, "https://api.xero.com/api.xro/2.0")
-    xero_token_url      = optional(string, "https://identity.xero.com/connect/token")
-    hubspot_api_url     = optional(string, "https://api.hubapi.com")
-    hubspot_api_version = optional(string, "2026-03")
-    shopify_shop_url    = optional(string, "https://{shop}")
-    shopify_api_version = optional(string, "2026-07")
-    asana_api_url       = optional(string, "https://app.asana.com/api/1.0")
-    asana_token_url     = optional(string, "https://app.asana.com/-/oauth_token")
-    trading_api_url     = optional(string)
+    xero_api_url          = optional(string, "https://api.xero.com/api.xro/2.0")
+    xero_token_url        = optional(string, "https://identity.xero.com/connect/token")
+    hubspot_api_url       = optional(string, "https://api.hubapi.com")
+    hubspot_api_version   = optional(string, "2026-03")
+    hubspot_oauth_version = optional(string, "2026-03")
+    shopify_shop_url      = optional(string, "https://{shop}")
+    shopify_api_version   = optional(string, "2026-07")
+    asana_api_url         = optional(string, "https://app.asana.com/api/1.0")
+    asana_token_url       = optional(string, "https://app.asana.com/-/oauth_token")
+    slack_api_url         = optional(string, "https://slack.com/api")
+    slack_hooks_url       = optional(string, "https://hooks.slack.com")
+    ses_api_url           = optional(string)
+    trading_api_url       = optional(string)
   })
   default = {}
 
   validation {
     condition     = alltrue([for name, url in var.provider_endpoints : endswith(name, "_version") || url == null || can(regex("^https?://.*[^/]$", url))])
     error_message = "Each provider URL must start with http:// or https:// and not end in a slash."
+  }
+}
+
+variable "email" {
+  description = "Who writes the e-mails of notifications, and the identity (an address or a domain) that Amazon SES has verified for it; null sends none, and jobs that are to send one wait."
+  type = object({
+    sender   = string
+    identity = string
+  })
+  default = null
+
+  validation {
+    condition     = var.email == null || can(regex("^[^@[:space:]]+@[^@[:space:]]+$", var.email.sender))
+    error_message = "The sender must be an e-mail address."
   }
 }
 

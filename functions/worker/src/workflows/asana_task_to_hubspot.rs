@@ -1,18 +1,32 @@
 //! A completed Asana task becomes a note on its HubSpot deal. The task says which deal that is by its external gid.
 
+use std::{cmp::Reverse, time::Duration};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use zixly_connectors::{asana::Task, hubspot::HubSpot};
-use zixly_domain::{Provider, RecordAction};
+use zixly_connectors::{
+    asana::Task,
+    hubspot::{HubSpot, Note},
+};
+use zixly_domain::{Provider, RecordAction, Workflow};
 use zixly_store::connections::Connection;
 
-use super::{hubspot_deal_to_asana::EXTERNAL_PREFIX, nothing_to_do, record, report};
+use super::{
+    Definition,
+    hubspot_deal_to_asana::EXTERNAL_PREFIX,
+    nothing_to_do,
+    notify::{self, News},
+    polls, record, report,
+};
 use crate::{
     effects::Write,
     error::StepError,
     steps::{Done, Halt, JobRun, StepContext},
 };
+
+/// How far HubSpot's clock and ours may be apart.
+const APART: Duration = Duration::from_hours(1);
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -47,8 +61,15 @@ struct Plan {
     body: String,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::AsanaTaskToHubspot,
+    version: 1,
+    steps: &["read-task", "check-task", "find-deal", "add-note", "store-report", notify::STEP],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
     let task = job.step("read-task", async |context| read_task(context, &parameters).await).await?;
     let checked =
@@ -77,11 +98,15 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             report::store(context, facts).await
         })
         .await?;
+    let summary = format!("Deal {} in HubSpot has a note about it.", plan.deal_id);
+    let key = format!("completed-task/{}/{}", parameters.task, plan.completed_at);
+    let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
         "outcome": "noted",
-        "summary": format!("Deal {} in HubSpot has a note about it.", plan.deal_id),
+        "summary": summary,
         "note_id": note_id,
         "report": report,
+        "notified": notified,
     }))
 }
 
@@ -95,6 +120,10 @@ async fn read_task(
     let found =
         context.call(Provider::Asana, &connection, async |token| asana.fetch_task(token, task).await).await?;
     let Some(found) = found else { return Ok(Done::new(None)) };
+    let is_of_a_deal = found.external_gid.as_deref().is_some_and(|gid| gid.starts_with(EXTERNAL_PREFIX));
+    if let Some(completed_at) = found.completed_at.filter(|_| found.completed && is_of_a_deal) {
+        polls::take_business(context, &polls::completed_task(workspace, task, completed_at)).await?;
+    }
     let (about, read) = (found.name.clone(), record(Provider::Asana, "task", &found.gid, RecordAction::Read));
     Ok(Done::new(Some(ReadTask::from(found))).touching(read).about(Some(about)))
 }
@@ -178,7 +207,7 @@ impl<'a> Portal<'a> {
             effect_key: &format!("hubspot/{}/deal/{deal_id}/note/{mark}", self.connection.account_id),
             step: "add-note",
             provider: Provider::HubSpot,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("note {mark}"),
             action: &format!("POST note on deal {deal_id}"),
             request: &json!({ "deal_id": deal_id, "body": body }),
@@ -190,31 +219,52 @@ impl<'a> Portal<'a> {
                 })
                 .await
         };
-        let note_id = self.context.once(write, async || self.look_for_note().await, add).await?;
+        let note_id =
+            self.context.once(write, async |sent_at| self.look_for_note(sent_at).await, add).await?;
         let created = record(Provider::HubSpot, "note", &note_id, RecordAction::Create);
         Ok(Done::new(note_id).touching(created))
     }
 
-    /// Newest first: it was written a moment ago, if it was.
-    async fn look_for_note(&self) -> Result<Option<String>, StepError> {
-        let ids = self
-            .context
-            .call(Provider::HubSpot, &self.connection, async |token| {
-                self.hubspot.list_notes_of_deal(token, &self.plan.deal_id).await
-            })
-            .await?;
-        for id in ids.unwrap_or_default() {
-            let note = self
+    /// Newest first, and no further back than the write, since a busy deal has many notes.
+    async fn look_for_note(&self, sent_at: Timestamp) -> Result<Option<String>, StepError> {
+        let mut ids = self.list_notes().await?;
+        // Ids are numbers that grow, but not strictly.
+        ids.sort_by_key(|id| Reverse(id.parse::<u64>().unwrap_or_default()));
+        for ids in ids.chunks(HubSpot::NOTES_AT_ONCE) {
+            let notes = self
                 .context
                 .call(Provider::HubSpot, &self.connection, async |token| {
-                    self.hubspot.fetch_note(token, &id).await
+                    self.hubspot.fetch_notes(token, ids).await
                 })
                 .await?;
-            if note.and_then(|note| note.body).is_some_and(|body| body.contains(&self.plan.mark)) {
-                return Ok(Some(id));
+            let is_ours =
+                |note: &&Note| note.body.as_ref().is_some_and(|body| body.contains(&self.plan.mark));
+            if let Some(note) = notes.iter().find(is_ours) {
+                return Ok(Some(note.id.clone()));
+            }
+            let is_older = |note: &Note| note.created_at.is_some_and(|made_at| made_at + APART < sent_at);
+            if !notes.is_empty() && notes.iter().all(is_older) {
+                break;
             }
         }
         Ok(None)
+    }
+
+    async fn list_notes(&self) -> Result<Vec<String>, StepError> {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = self
+                .context
+                .call(Provider::HubSpot, &self.connection, async |token| {
+                    self.hubspot.list_notes_of_deal(token, &self.plan.deal_id, after.as_deref()).await
+                })
+                .await?;
+            ids.extend(page.ids);
+            after = page.next;
+            if after.is_none() {
+                return Ok(ids);
+            }
+        }
     }
 }
 

@@ -10,10 +10,14 @@ use zixly_connectors::{
     asana::{Asana, NewTask},
     hubspot::Deal,
 };
-use zixly_domain::{Provider, RecordAction};
+use zixly_domain::{Provider, RecordAction, Workflow};
 use zixly_store::connections::Connection;
 
-use super::{nothing_to_do, record, report};
+use super::{
+    Definition, nothing_to_do,
+    notify::{self, News},
+    record, report,
+};
 use crate::{
     effects::Write,
     error::StepError,
@@ -55,8 +59,23 @@ struct Plan {
     notes: String,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::HubspotDealToAsana,
+    version: 1,
+    steps: &[
+        "read-deal",
+        "check-deal",
+        "find-task",
+        "create-project",
+        "create-task",
+        "store-report",
+        notify::STEP,
+    ],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
     let deal = job.step("read-deal", async |context| read_deal(context, &parameters).await).await?;
     let checked =
@@ -92,12 +111,16 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             report::store(context, facts).await
         })
         .await?;
+    let summary = format!("{} is a project in Asana, with the task {}.", plan.project_name, plan.task_name);
+    let key = format!("won-deal/{}/{}", parameters.portal_id, parameters.deal_id);
+    let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
         "outcome": "created",
-        "summary": format!("{} is a project in Asana, with the task {}.", plan.project_name, plan.task_name),
+        "summary": summary,
         "project_gid": project_gid,
         "task_gid": task_gid,
         "report": report,
+        "notified": notified,
     }))
 }
 
@@ -194,7 +217,7 @@ impl<'a> Workspace<'a> {
             effect_key: &self.effect_key("project"),
             step: "create-project",
             provider: Provider::Asana,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("project of {}", plan.external_gid),
             action: &format!("POST project of {}", plan.external_gid),
             request: &json!({ "name": plan.project_name, "notes": plan.notes }),
@@ -206,7 +229,7 @@ impl<'a> Workspace<'a> {
                 })
                 .await
         };
-        let gid = self.context.once(write, async || self.look_for_project().await, create).await?;
+        let gid = self.context.once(write, async |_| self.look_for_project().await, create).await?;
         let created = record(Provider::Asana, "project", &gid, RecordAction::Create);
         Ok(Done::new(gid).touching(created))
     }
@@ -235,7 +258,7 @@ impl<'a> Workspace<'a> {
             effect_key: &self.effect_key("task"),
             step: "create-task",
             provider: Provider::Asana,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("task of {}", plan.external_gid),
             action: &format!("POST task of {}", plan.external_gid),
             request: &json!({ "name": plan.task_name, "notes": plan.notes, "project": project_gid }),
@@ -253,7 +276,7 @@ impl<'a> Workspace<'a> {
                 })
                 .await
         };
-        let gid = self.context.once(write, async || self.look_for_task().await, create).await?;
+        let gid = self.context.once(write, async |_| self.look_for_task().await, create).await?;
         let created = record(Provider::Asana, "task", &gid, RecordAction::Create);
         Ok(Done::new(gid).touching(created))
     }

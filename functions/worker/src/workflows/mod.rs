@@ -1,8 +1,9 @@
-//! What each workflow does, one file each. A new one is a file and a line in [`run`].
+//! What each workflow does, one file each. A new one is a file and a line in [`REGISTRY`].
 
 mod asana_completed_tasks_poll;
 mod asana_task_to_hubspot;
 mod hubspot_deal_to_asana;
+mod notify;
 mod polls;
 mod report;
 mod shopify_app_uninstalled;
@@ -21,36 +22,62 @@ use zixly_store::related_records::RelatedRecord;
 
 use crate::steps::{Halt, JobRun};
 
+/// One version of a workflow.
+pub(crate) struct Definition {
+    workflow: Workflow,
+    version: u16,
+    /// Its steps, in order; a run may leave some out.
+    steps: &'static [&'static str],
+    /// Boxed, or a job of any workflow would take the memory of the largest.
+    run: for<'a> fn(&'a mut JobRun<'_>) -> Steps<'a>,
+}
+
+type Steps<'a> = Pin<Box<dyn Future<Output = Result<Value, Halt>> + 'a>>;
+
+/// Every version of every workflow that a job may be on. An old one goes when no job is on it any more.
+const REGISTRY: &[Definition] = &[
+    xero_invoice_to_hubspot::DEFINITION,
+    shopify_order_to_xero::DEFINITION,
+    hubspot_deal_to_asana::DEFINITION,
+    asana_task_to_hubspot::DEFINITION,
+    trading_sweep::DEFINITION,
+    shopify_app_uninstalled::DEFINITION,
+    shopify_privacy_request::DEFINITION,
+    xero_paid_invoices_poll::DEFINITION,
+    asana_completed_tasks_poll::DEFINITION,
+];
+
+/// The names of a workflow's steps, in order, in the version that new jobs get.
+pub fn steps_of(workflow: Workflow) -> &'static [&'static str] {
+    find(workflow, workflow.current_version()).map_or(&[], |definition| definition.steps)
+}
+
 /// Runs the job's workflow, in the version that the job began on, and gives the job's result.
 pub(crate) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let claim = job.context.claim;
-    // Boxed, or a job of any workflow would take the memory of the largest.
-    let steps: Pin<Box<dyn Future<Output = Result<Value, Halt>>>> =
-        match (claim.job_type.parse(), claim.workflow_version) {
-            (Ok(Workflow::XeroInvoiceToHubspot), 1) => Box::pin(xero_invoice_to_hubspot::run(job)),
-            (Ok(Workflow::ShopifyOrderToXero), 1) => Box::pin(shopify_order_to_xero::run(job)),
-            (Ok(Workflow::HubspotDealToAsana), 1) => Box::pin(hubspot_deal_to_asana::run(job)),
-            (Ok(Workflow::AsanaTaskToHubspot), 1) => Box::pin(asana_task_to_hubspot::run(job)),
-            (Ok(Workflow::TradingSweep), 1) => Box::pin(trading_sweep::run(job)),
-            (Ok(Workflow::ShopifyAppUninstalled), 1) => Box::pin(shopify_app_uninstalled::run(job)),
-            (Ok(Workflow::ShopifyPrivacyRequest), 1) => Box::pin(shopify_privacy_request::run(job)),
-            (Ok(Workflow::XeroPaidInvoicesPoll), 1) => Box::pin(xero_paid_invoices_poll::run(job)),
-            (Ok(Workflow::AsanaCompletedTasksPoll), 1) => Box::pin(asana_completed_tasks_poll::run(job)),
-            // It is being deployed at this moment, or was rolled back: a worker that has it will come.
-            (Ok(workflow), version) if version.cast_unsigned() > workflow.current_version() => {
-                let due_at = Timestamp::now() + Duration::from_mins(1);
-                return Err(Halt::Wait { reason: WaitingReason::Backoff, due_at });
-            }
-            (Ok(workflow), version) => {
-                let reason = format!("this worker has no version {version} of workflow {workflow}");
-                return Err(Halt::Poisoned { reason });
-            }
-            (Err(unknown), _) => {
-                let reason = format!("this worker cannot run the job: {unknown}");
-                return Err(Halt::Poisoned { reason });
-            }
-        };
-    steps.await
+    let version = claim.workflow_version.cast_unsigned();
+    let workflow: Workflow = match claim.job_type.parse() {
+        Ok(workflow) => workflow,
+        Err(unknown) => {
+            return Err(Halt::Poisoned { reason: format!("this worker cannot run the job: {unknown}") });
+        }
+    };
+    match find(workflow, version) {
+        Some(definition) => (definition.run)(job).await,
+        // It is being deployed at this moment, or was rolled back: a worker that has it will come.
+        None if version > workflow.current_version() => {
+            let due_at = Timestamp::now() + Duration::from_mins(1);
+            Err(Halt::Wait { reason: WaitingReason::Backoff, due_at })
+        }
+        None => {
+            let reason = format!("this worker has no version {version} of workflow {workflow}");
+            Err(Halt::Poisoned { reason })
+        }
+    }
+}
+
+fn find(workflow: Workflow, version: u16) -> Option<&'static Definition> {
+    REGISTRY.iter().find(|definition| definition.workflow == workflow && definition.version == version)
 }
 
 /// The result of a job that ends well because there is nothing to do; `why` is for its owner.

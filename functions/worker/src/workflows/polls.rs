@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use zixly_connectors::ConnectorError;
 use zixly_domain::{ConnectionId, JobRequest, Provider, Workflow};
 use zixly_store::{
+    StoreError,
     connections::{self, Connection},
     polls, triggers,
 };
@@ -33,6 +36,9 @@ pub(super) struct Parameters {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Found<C> {
     pub(super) starts: Vec<Start>,
+    /// What could not be asked about this time.
+    #[serde(default)]
+    pub(super) left_out: usize,
     /// Where the next poll goes on.
     pub(super) cursor: C,
 }
@@ -61,6 +67,38 @@ pub(super) async fn begin<C: DeserializeOwned>(
         // A cursor in the words of another version is as good as none: what was done before is not done again.
         Some(connection) => Ok((connection, cursor.and_then(|cursor| serde_json::from_value(cursor).ok()))),
     }
+}
+
+/// Whether the provider wants to be asked less.
+pub(super) fn is_for_later(error: &StepError) -> bool {
+    matches!(error, StepError::Connector(ConnectorError::RateLimited { .. }))
+}
+
+/// Makes the job the one about this business, which only shows when its record has been read: a poll that finds the same
+/// starts no other one.
+pub(super) async fn take_business(context: &StepContext<'_>, business_key: &str) -> Result<(), StepError> {
+    let mut session = context.store.session().await?;
+    let tx = session.begin(context.claim.tenant_id).await?;
+    match polls::take_business(&tx, context.claim, business_key).await {
+        Ok(()) => Ok(tx.commit().await?),
+        // Another job has taken it in this very moment, and what both do is done once.
+        Err(StoreError::Refused(complaint)) => {
+            tracing::debug!(job.id = %context.claim.job_id, %complaint, "the business is another job's");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key of a job about an invoice that was paid on this day.
+pub(super) fn paid_invoice(organisation_id: &str, invoice_id: &str, paid_on: Option<Date>) -> String {
+    let paid_on = paid_on.map(|date| date.to_string()).unwrap_or_default();
+    format!("{organisation_id}/{invoice_id}/{paid_on}")
+}
+
+/// The key of a job about a task that was completed then. Opened and completed again, it is another piece of business.
+pub(super) fn completed_task(workspace: &str, task_gid: &str, completed_at: Timestamp) -> String {
+    format!("{workspace}/{task_gid}/{}", completed_at.as_millisecond())
 }
 
 /// Starts the jobs that nobody has started yet, moves the cursor, and gives how many there are. A second time it starts

@@ -6,10 +6,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zixly_connectors::ConnectorError;
-use zixly_domain::{Provider, TokenSetId};
+use zixly_domain::{Provider, TokenSetId, Workflow};
 use zixly_store::connections;
 
-use super::nothing_to_do;
+use super::{Definition, nothing_to_do};
 use crate::{
     error::StepError,
     steps::{Done, Halt, JobRun, StepContext},
@@ -20,8 +20,15 @@ struct Parameters {
     shop: String,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::ShopifyAppUninstalled,
+    version: 1,
+    steps: &["ask-shop", "end-connection", "remove-tokens"],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let Parameters { shop } = job.parameters()?;
     let is_gone = job.step("ask-shop", async |context| ask_shop(context, &shop).await).await?;
     if !is_gone {

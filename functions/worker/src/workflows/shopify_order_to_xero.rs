@@ -11,11 +11,16 @@ use zixly_connectors::{
     shopify::{Order, OrderLine},
     xero::{InvoiceLine, NewContact, NewInvoice, NewPayment, Payment},
 };
-use zixly_domain::{Provider, RecordAction};
+use zixly_domain::{Provider, RecordAction, Workflow};
 use zixly_store::connections::Connection;
 
 use self::draft::{Draft, draft};
-use super::{nothing_to_do, record, report};
+use super::{
+    Definition, nothing_to_do,
+    notify::{self, News},
+    record, report,
+    shopify_privacy_request::refuse_if_removed,
+};
 use crate::{
     effects::Write,
     error::StepError,
@@ -70,8 +75,25 @@ enum Check {
     Stop(String),
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::ShopifyOrderToXero,
+    version: 1,
+    steps: &[
+        "read-order",
+        "check-order",
+        "find-contact",
+        "create-contact",
+        "create-invoice",
+        "record-payment",
+        "store-report",
+        notify::STEP,
+    ],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+    refuse_if_removed(job)?;
     let parameters: Parameters = job.parameters()?;
     let order = job.step("read-order", async |context| read_order(context, &parameters).await).await?;
     let checked =
@@ -117,11 +139,15 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             report::store(context, facts).await
         })
         .await?;
+    let summary = format!("Order {} is invoice {} in Xero, paid.", draft.reference, draft.invoice_number);
+    let key = format!("order/{}/{}", parameters.shop, parameters.order_id);
+    let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
         "outcome": "booked",
-        "summary": format!("Order {} is invoice {} in Xero, paid.", draft.reference, draft.invoice_number),
+        "summary": summary,
         "invoice_id": invoice_id,
         "report": report,
+        "notified": notified,
     }))
 }
 
@@ -239,12 +265,12 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("contact/{}", contact.number)),
             step: "create-contact",
             provider: Provider::Xero,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("contact {}", contact.number),
             action: &format!("PUT contact {}", contact.number),
             request: &json!(contact),
         };
-        let look = async || self.look_for_contact().await;
+        let look = async |_| self.look_for_contact().await;
         let create = async || match self.put_contact(&contact.name).await {
             // Somebody else has the name, unless it is this contact, made by an attempt that was cut off.
             Err(error) if is_about_the_name(&error) => match self.look_for_contact().await? {
@@ -258,15 +284,34 @@ impl<'a> Books<'a> {
         Ok(Done::new(contact_id).touching(created))
     }
 
+    /// By our number first: that is the customer, whatever has become of his address. Then by his address: somebody
+    /// else may have made him. One that is put away is the customer too, and nothing can be booked on him.
     async fn look_for_contact(&self) -> Result<Option<String>, StepError> {
         let (xero, organisation_id) = (self.context.connectors.xero()?, &self.connection.account_id);
         let draft::Contact { number, email, .. } = &self.draft.contact;
-        self.context
-            .call(Provider::Xero, &self.connection, async |token| match email {
-                Some(email) => xero.find_contact_by_email(token, organisation_id, email).await,
-                None => xero.find_contact_by_number(token, organisation_id, number).await,
+        let mut found = self
+            .context
+            .call(Provider::Xero, &self.connection, async |token| {
+                xero.find_contacts_by_number(token, organisation_id, number).await
             })
-            .await
+            .await?;
+        if let Some(email) = email
+            && found.iter().all(|contact| contact.is_archived)
+        {
+            let of_the_address = self
+                .context
+                .call(Provider::Xero, &self.connection, async |token| {
+                    xero.find_contacts_by_email(token, organisation_id, email).await
+                })
+                .await?;
+            found.extend(of_the_address);
+        }
+        let active = found.iter().find(|contact| !contact.is_archived);
+        match (active, found.first()) {
+            (Some(contact), _) => Ok(Some(contact.contact_id.clone())),
+            (None, Some(archived)) => Err(StepError::ArchivedContact(archived.contact_id.clone())),
+            (None, None) => Ok(None),
+        }
     }
 
     async fn put_contact(&self, name: &str) -> Result<String, StepError> {
@@ -293,7 +338,7 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("invoice/{}", draft.invoice_number)),
             step: "create-invoice",
             provider: Provider::Xero,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("invoice {}", draft.invoice_number),
             action: &format!("PUT invoice {}", draft.invoice_number),
             request: &json!({
@@ -305,7 +350,7 @@ impl<'a> Books<'a> {
                 "lines": draft.lines,
             }),
         };
-        let look = async || {
+        let look = async |_| {
             let found = self
                 .context
                 .call(Provider::Xero, &self.connection, async |token| {
@@ -363,7 +408,7 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("invoice/{}/payment", draft.invoice_number)),
             step: "record-payment",
             provider: Provider::Xero,
-            connection: &self.connection,
+            connection: Some(&self.connection),
             target: &format!("invoice {}", draft.invoice_number),
             action: &format!("PUT payment of invoice {}", draft.invoice_number),
             request: &json!({
@@ -374,7 +419,7 @@ impl<'a> Books<'a> {
             }),
         };
         // A payment of another amount is somebody else's, unless nothing is left to pay.
-        let look = async || {
+        let look = async |_| {
             let found = self
                 .context
                 .call(Provider::Xero, &self.connection, async |token| {

@@ -1,15 +1,20 @@
 //! A shop passes on what the law gives a person: to see the data that is kept, or to have it removed. Asked for a whole
 //! shop that has left, the data of all its customers goes.
 //!
-//! What a job wrote in the tenant's own books at Xero is the tenant's, and stays.
+//! What a job wrote in the tenant's own books at Xero is the tenant's, and stays. A job that still books an order
+//! is cancelled first: it may wait for days, as for somebody to connect an account again.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use zixly_store::privacy::{self, Customer, ShopEvent};
+use zixly_domain::{JobId, WaitingReason, Workflow};
+use zixly_store::{
+    privacy::{self, Customer, ShopEvent, ShopJob},
+    requests,
+};
 
-use super::report;
+use super::{Definition, report};
 use crate::{
     error::StepError,
     steps::{Done, Halt, JobRun, StepContext},
@@ -23,6 +28,12 @@ const LARGEST_REPORT: i64 = 5_000;
 
 /// How long an attempt goes on removing; what is left is for the next one.
 const REMOVING: Duration = Duration::from_secs(10);
+
+/// How often is looked whether a job that is to be cancelled has ended.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// In whose name jobs are cancelled.
+const CANCELLED_BY: &str = "zixly/privacy-request";
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -51,12 +62,18 @@ struct RequestCustomer {
 struct Removal {
     events: i64,
     deliveries: i64,
-    /// Jobs that still run on the data and were left alone.
-    live_jobs: usize,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::ShopifyPrivacyRequest,
+    version: 1,
+    steps: &["store-report", "remove-personal-data"],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+    refuse_if_removed(job)?;
     let parameters: Parameters = job.parameters()?;
     let customer = parameters.request.customer();
     match (parameters.topic.as_str(), customer) {
@@ -66,6 +83,18 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         (topic, _) => Err(Halt::Failed {
             reason: format!("{topic} is no request about a person, or names no customer"),
         }),
+    }
+}
+
+/// Ends a job whose personal data another one has removed: what its steps found out is gone, and is not to come back.
+pub(super) fn refuse_if_removed(job: &JobRun<'_>) -> Result<(), Halt> {
+    let claim = job.context.claim;
+    match claim.parameters["removed_by"].as_str() {
+        // One that was cut off while it removed its own goes on.
+        Some(by) if by != claim.job_id.to_string() => Err(Halt::Failed {
+            reason: format!("the personal data of this job was removed by job {by}, so it cannot run again"),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -120,21 +149,14 @@ async fn remove(job: &mut JobRun<'_>, shop: &str, customer: Option<&Customer>) -
         || format!("all customers of {shop}"),
         |customer| format!("customer {} of {shop}", customer.customer_id),
     );
-    let Removal { events, deliveries, live_jobs } = removal;
-    let left = match live_jobs {
-        0 => String::new(),
-        count => format!(
-            " {count} jobs that still run were left alone; send the request again when they are through."
-        ),
-    };
+    let Removal { events, deliveries } = removal;
     Ok(json!({
         "outcome": "removed",
         "summary": format!(
-            "The personal data of {whose} is removed from {events} events and {deliveries} deliveries.{left}"
+            "The personal data of {whose} is removed from {events} events and {deliveries} deliveries."
         ),
         "events": events,
         "deliveries": deliveries,
-        "live_jobs": live_jobs,
     }))
 }
 
@@ -146,7 +168,6 @@ async fn remove_everywhere(
     let tenant_id = context.claim.tenant_id;
     let removing = Instant::now();
     let mut after: Option<ShopEvent> = None;
-    let mut live_jobs = 0;
     loop {
         let mut session = context.store.session().await?;
         let tx = session.begin(tenant_id).await?;
@@ -155,18 +176,28 @@ async fn remove_everywhere(
             None => privacy::events_of_shop(&tx, tenant_id, shop, after.as_ref(), PAGE).await?,
         };
         if events.is_empty() {
+            // This job's own are removed even where another removal was there first.
+            privacy::remove(&tx, context.claim, &[], &[]).await?;
             let removed = privacy::count_removed(&tx, context.claim).await?;
             tx.commit().await?;
-            let removal = Removal { events: removed.events, deliveries: removed.deliveries, live_jobs };
-            return Ok(Done::new(removal));
+            return Ok(Done::new(Removal { events: removed.events, deliveries: removed.deliveries }));
         }
         let jobs = privacy::jobs_of(&tx, tenant_id, shop, &events).await?;
         tx.commit().await?;
         drop(session);
-        let others = jobs.iter().filter(|job| job.job_id != context.claim.job_id);
-        live_jobs += others.clone().filter(|job| !job.has_ended).count();
+        let is_other = |job: &&ShopJob| job.job_id != context.claim.job_id;
+        // Another removal sees to itself; two that waited for each other would wait for ever.
+        let is_live = |job: &&ShopJob| is_other(job) && !job.has_ended && !job.is_removal;
+        let live: Vec<ShopJob> = jobs.iter().filter(is_live).copied().collect();
+        if !live.is_empty() {
+            // The others, as those that disconnect the shop, end soon by themselves.
+            let bookings: Vec<JobId> =
+                live.iter().filter(|job| job.is_booking).map(|job| job.job_id).collect();
+            cancel(context, &bookings).await?;
+            return Err(StepError::NotReady { reason: WaitingReason::OtherJob, look_again: ENDING });
+        }
         // Before their events, by which they are found.
-        for job in others.filter(|job| job.is_request && job.has_ended) {
+        for job in jobs.iter().filter(is_other).filter(|job| job.is_request && job.has_ended) {
             report::remove(context, job.job_id).await?;
         }
         let mut session = context.store.session().await?;
@@ -178,4 +209,22 @@ async fn remove_everywhere(
             return Err(StepError::Unfinished);
         }
     }
+}
+
+/// Asks for the end of these jobs.
+async fn cancel(context: &StepContext<'_>, jobs: &[JobId]) -> Result<(), StepError> {
+    let tenant_id = context.claim.tenant_id;
+    let mut session = context.store.session().await?;
+    let tx = session.begin(tenant_id).await?;
+    for job_id in jobs {
+        requests::cancel(&tx, tenant_id, *job_id, CANCELLED_BY).await?;
+    }
+    tx.commit().await?;
+    drop(session);
+    let to_ring: Vec<_> = jobs.iter().map(|job_id| (tenant_id, *job_id)).collect();
+    if let Err(error) = context.app.queue.ring(&to_ring).await {
+        // Their doorbells are written down, and are rung by the clock.
+        tracing::warn!(%error, "the jobs that are to be cancelled are rung later");
+    }
+    Ok(())
 }

@@ -9,15 +9,23 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zixly_auth::CallbackToken;
-use zixly_connectors::trading::{Sweep, SweepOrder, SweepRow, TradingError};
-use zixly_domain::WaitingReason;
+use zixly_connectors::{
+    ConnectorError,
+    trading::{Sweep, SweepOrder, SweepRow},
+};
+use zixly_domain::{Provider, WaitingReason, Workflow};
 use zixly_store::{
     callbacks,
     trading_sweep_results::{self, SweepResult},
 };
 
-use super::report;
+use super::{
+    Definition,
+    notify::{self, News},
+    report,
+};
 use crate::{
+    effects::Write,
     error::StepError,
     steps::{Done, Halt, JobRun, StepContext},
 };
@@ -64,8 +72,15 @@ struct Dataset {
     size_bytes: usize,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::TradingSweep,
+    version: 1,
+    steps: &["submit-sweep", "await-sweep", "store-results", "store-report", notify::STEP],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
     let submitted = job.step("submit-sweep", async |context| submit(context, &parameters).await).await?;
     job.step("await-sweep", async |context| await_sweep(context, &submitted).await).await?;
@@ -77,12 +92,16 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             report::store(context, facts).await
         })
         .await?;
+    let summary = summary(&parameters.ticker, stored.rows, stored.best.as_ref());
+    let key = format!("sweep/{}", job.context.claim.job_id);
+    let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
         "outcome": "swept",
-        "summary": summary(&parameters.ticker, stored.rows, stored.best.as_ref()),
+        "summary": summary,
         "rows": stored.rows,
         "dataset": stored.dataset,
         "report": report,
+        "notified": notified,
     }))
 }
 
@@ -103,7 +122,18 @@ async fn submit(context: &StepContext<'_>, parameters: &Parameters) -> Result<Do
         callback_token: &SecretString::from(token.expose()),
     };
     let idempotency_key = context.claim.job_id.to_string();
-    let sweep_id = timed(context, "submit", trading.api.submit(&idempotency_key, &order)).await?;
+    let write = Write {
+        effect_key: &format!("trading/sweep/{idempotency_key}"),
+        step: "submit-sweep",
+        provider: Provider::Trading,
+        connection: None,
+        target: &format!("sweep of job {idempotency_key}"),
+        action: "POST sweep",
+        request: &json!(parameters),
+    };
+    let look = async |_| timed(context, "find_by_key", trading.api.find_by_key(&idempotency_key)).await;
+    let submit = async || timed(context, "submit", trading.api.submit(&idempotency_key, &order)).await;
+    let sweep_id = context.once(write, look, submit).await?;
     let about = format!("{} {}", parameters.ticker, parameters.strategy_type);
     Ok(Done::new(Submitted { sweep_id, submitted_at: Timestamp::now() }).about(Some(about)))
 }
@@ -127,9 +157,9 @@ async fn await_sweep(context: &StepContext<'_>, submitted: &Submitted) -> Result
         return Err(StepError::NotReady { reason: WaitingReason::Callback, look_again });
     }
     match fetch(context, submitted).await? {
-        Sweep::Done(rows) => Ok(Done::new(rows.len())),
-        Sweep::Running if waited >= waits.deadline => Err(StepError::SweepOverdue(waits.deadline)),
-        Sweep::Running => {
+        Some(rows) => Ok(Done::new(rows.len())),
+        None if waited >= waits.deadline => Err(StepError::SweepOverdue(waits.deadline)),
+        None => {
             let look_again = waits.poll_every.min(waits.deadline - waited);
             Err(StepError::NotReady { reason: WaitingReason::Poll, look_again })
         }
@@ -150,7 +180,7 @@ async fn store(
     parameters: &Parameters,
     submitted: &Submitted,
 ) -> Result<Done<Stored>, StepError> {
-    let Sweep::Done(rows) = fetch(context, submitted).await? else {
+    let Some(rows) = fetch(context, submitted).await? else {
         let look_again = context.app.config.sweep_waits.poll_every;
         return Err(StepError::NotReady { reason: WaitingReason::Poll, look_again });
     };
@@ -178,16 +208,21 @@ async fn store_dataset(
     Ok(Dataset { bucket: payloads.bucket().to_owned(), key, size_bytes })
 }
 
-async fn fetch(context: &StepContext<'_>, submitted: &Submitted) -> Result<Sweep, StepError> {
+/// The rows, once the sweep is done.
+async fn fetch(context: &StepContext<'_>, submitted: &Submitted) -> Result<Option<Vec<SweepRow>>, StepError> {
     let api = &context.connectors.trading()?.api;
-    timed(context, "fetch_sweep", api.fetch_sweep(&submitted.sweep_id)).await
+    match timed(context, "fetch_sweep", api.fetch_sweep(&submitted.sweep_id)).await? {
+        Sweep::Running => Ok(None),
+        Sweep::Done(rows) => Ok(Some(rows)),
+        Sweep::Failed(words) => Err(StepError::SweepFailed(words)),
+    }
 }
 
 /// Makes a call to the trading API and takes note of how long it took, whatever came of it.
 async fn timed<T>(
     context: &StepContext<'_>,
     endpoint: &'static str,
-    call: impl Future<Output = Result<T, TradingError>>,
+    call: impl Future<Output = Result<T, ConnectorError>>,
 ) -> Result<T, StepError> {
     let began = Instant::now();
     let outcome = call.await;

@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_connectors::{hubspot::Contact, xero::Invoice};
-use zixly_domain::{Provider, RecordAction};
+use zixly_domain::{Provider, RecordAction, Workflow};
 
-use super::{nothing_to_do, record, report};
+use super::{
+    Definition, nothing_to_do,
+    notify::{self, News},
+    polls, record, report,
+};
 use crate::{
     effects::Write,
     error::StepError,
@@ -48,8 +52,15 @@ enum Check {
     Stop(String),
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::XeroInvoiceToHubspot,
+    version: 1,
+    steps: &["read-invoice", "check-invoice", "find-contact", "update-contact", "store-report", notify::STEP],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
     let invoice = job.step("read-invoice", async |context| read_invoice(context, &parameters).await).await?;
     let checked = job
@@ -77,14 +88,18 @@ pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             report::store(context, facts).await
         })
         .await?;
+    let summary = format!(
+        "Contact {contact_id} in HubSpot is marked as having paid invoice {}.",
+        properties.get(INVOICE).map_or("", String::as_str)
+    );
+    let key = format!("paid-invoice/{}/{}", update.invoice_id, update.digest());
+    let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
         "outcome": "updated",
-        "summary": format!(
-            "Contact {contact_id} in HubSpot is marked as having paid invoice {}.",
-            properties.get(INVOICE).map_or("", String::as_str)
-        ),
+        "summary": summary,
         "contact_id": contact_id,
         "report": report,
+        "notified": notified,
     }))
 }
 
@@ -101,6 +116,10 @@ async fn read_invoice(
         })
         .await?;
     let Some(invoice) = invoice else { return Ok(Done::new(None)) };
+    if invoice.kind == "ACCREC" && invoice.status == "PAID" {
+        let business = polls::paid_invoice(organisation_id, &invoice.invoice_id, invoice.fully_paid_on);
+        polls::take_business(context, &business).await?;
+    }
     let about = invoice.invoice_number.clone();
     let read = record(Provider::Xero, "invoice", &invoice.invoice_id, RecordAction::Read);
     Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(read).about(about))
@@ -177,13 +196,13 @@ impl Update<'_> {
             effect_key: &self.effect_key(&connection.account_id),
             step: "update-contact",
             provider: Provider::HubSpot,
-            connection: &connection,
+            connection: Some(&connection),
             target: &format!("contact {}", self.contact_id),
             action: &format!("PATCH contact {}", self.contact_id),
             request: &json!({ "properties": self.properties }),
         };
         let hubspot = context.connectors.hubspot()?;
-        let look = async || {
+        let look = async |_| {
             let names: Vec<&str> = self.properties.keys().map(String::as_str).collect();
             let contact = context
                 .call(Provider::HubSpot, &connection, async |token| {
@@ -208,11 +227,14 @@ impl Update<'_> {
     /// Two jobs about the same payment of the same invoice mean the same write. When the invoice is paid anew, with
     /// another amount or on another day, it is another write.
     fn effect_key(&self, portal_id: &str) -> String {
-        let properties = serde_json::to_vec(self.properties).expect("texts serialise");
-        let digest: String =
-            Sha256::digest(properties).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let Self { invoice_id, contact_id, .. } = self;
-        format!("hubspot/{portal_id}/contact/{contact_id}/paid-invoice/{invoice_id}/{digest}")
+        format!("hubspot/{portal_id}/contact/{contact_id}/paid-invoice/{invoice_id}/{}", self.digest())
+    }
+
+    /// Names what is written.
+    fn digest(&self) -> String {
+        let properties = serde_json::to_vec(self.properties).expect("texts serialise");
+        Sha256::digest(properties).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether the contact shows this write. HubSpot moves `lifecyclestage` forwards only, so that one proves nothing.

@@ -1,14 +1,15 @@
 //! Asks Xero for invoices that were paid without an event, and starts the main job for each.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use zixly_connectors::xero::Invoice;
 use zixly_domain::{ConnectionId, Provider, Workflow};
 
 use super::{
-    nothing_to_do,
+    Definition, nothing_to_do,
     polls::{self, ASKING, Found, OVERLAP, Parameters, Start},
 };
 use crate::{
@@ -21,14 +22,17 @@ use crate::{
 struct Cursor {
     /// Invoices that were changed before are done with.
     modified_since: Timestamp,
-    /// The page to go on with.
-    page: u32,
-    /// When the first page was asked for.
-    began_at: Timestamp,
 }
 
+pub(super) const DEFINITION: Definition = Definition {
+    workflow: Workflow::XeroPaidInvoicesPoll,
+    version: 1,
+    steps: &["list-paid-invoices", "start-jobs"],
+    run: |job| Box::pin(run(job)),
+};
+
 /// Runs the steps; gives the job's result.
-pub(super) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
+async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let Parameters { connection_id } = job.parameters()?;
     let found = job
         .step("list-paid-invoices", async |context| list_paid_invoices(context, connection_id).await)
@@ -53,39 +57,64 @@ async fn list_paid_invoices(
     let (connection, cursor) = polls::begin::<Cursor>(context, Provider::Xero, connection_id).await?;
     let xero = context.connectors.xero()?;
     let organisation_id = &connection.account_id;
-    let now = Timestamp::now();
+    let began_at = Timestamp::now();
     // At the first time from when the organisation was connected: what was paid before is none of our business.
-    let first = || Cursor { modified_since: connection.created_at, page: 1, began_at: now };
-    let mut cursor = cursor.unwrap_or_else(first);
-    if cursor.page == 1 {
-        cursor.began_at = now;
-    }
+    let mut modified_since = cursor.map_or(connection.created_at, |cursor| cursor.modified_since);
+    let mut number = 1;
     let mut starts = Vec::new();
     let asking = Instant::now();
+    let mut has_seen_one = false;
     loop {
         let page = context
             .call(Provider::Xero, &connection, async |token| {
-                xero.list_paid_invoices(token, organisation_id, cursor.modified_since, cursor.page).await
+                xero.list_paid_invoices(token, organisation_id, modified_since, number).await
             })
-            .await?;
+            .await;
+        let page = match page {
+            // What has been seen is kept; the next poll goes on.
+            Err(error) if has_seen_one && polls::is_for_later(&error) => break,
+            page => page?,
+        };
+        has_seen_one = true;
+        let last_change = page.invoices.iter().filter_map(|invoice| invoice.updated_at).max();
         let sales = page.invoices.into_iter().filter(|invoice| invoice.kind == "ACCREC");
-        starts.extend(sales.map(|invoice| {
-            let paid_on = invoice.fully_paid_on.map(|date| date.to_string()).unwrap_or_default();
-            let invoice_id = invoice.invoice_id;
-            Start {
-                business_key: format!("{organisation_id}/{invoice_id}/{paid_on}"),
-                parameters: json!({ "organisation_id": organisation_id, "invoice_id": invoice_id }),
-            }
+        starts.extend(sales.map(|Invoice { invoice_id, fully_paid_on, .. }| Start {
+            business_key: polls::paid_invoice(organisation_id, &invoice_id, fully_paid_on),
+            parameters: json!({ "organisation_id": organisation_id, "invoice_id": invoice_id }),
         }));
         if !page.has_more {
-            let modified_since = cursor.began_at - OVERLAP;
-            cursor = Cursor { modified_since, page: 1, began_at: now };
+            modified_since = began_at - OVERLAP;
             break;
         }
-        cursor.page += 1;
+        (modified_since, number) = after(modified_since, number, last_change);
         if asking.elapsed() > ASKING {
             break;
         }
     }
-    Ok(Done::new(Found { starts, cursor }))
+    Ok(Done::new(Found { starts, left_out: 0, cursor: Cursor { modified_since } }))
+}
+
+/// Where to go on after a page whose last change was then: at the first page from there, with a second twice. The next
+/// page would miss an invoice whenever one of this page is changed meanwhile: it goes to the end, and the first of the
+/// next page comes into this one. Only where a page is full of the changes of one second it has to be the next.
+fn after(modified_since: Timestamp, number: u32, last_change: Option<Timestamp>) -> (Timestamp, u32) {
+    let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    match last_change.map(|time| second(time) - Duration::from_secs(1)) {
+        Some(seen) if seen > second(modified_since) => (seen, 1),
+        _ => (modified_since, number + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_gone_through_by_the_changes_and_within_a_second_by_pages() {
+        let at = |seconds: &str| format!("2026-10-01T09:12:{seconds}Z").parse::<Timestamp>().unwrap();
+        assert_eq!(after(at("10"), 1, Some(at("44.917"))), (at("43"), 1));
+        assert_eq!(after(at("43"), 1, Some(at("44.917"))), (at("43"), 2));
+        assert_eq!(after(at("43"), 2, Some(at("45"))), (at("44"), 1));
+        assert_eq!(after(at("43"), 1, None), (at("43"), 2));
+    }
 }

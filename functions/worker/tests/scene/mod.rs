@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod crash;
+pub mod crowd;
 
 use std::{
     collections::HashMap,
@@ -24,7 +25,7 @@ use zixly_secrets::TokenSets;
 use zixly_simulator::{ClientCredentials, Running, Simulator, SimulatorConfig};
 use zixly_store::{
     deliveries::{Received, file},
-    triggers,
+    requests, triggers,
 };
 use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
 use zixly_worker::{App, WorkerConfig};
@@ -34,6 +35,10 @@ pub const EMAIL: &str = "liam@rockstar.com";
 pub const PORTAL_ID: u64 = 12_345_678;
 pub const SHOP: &str = "demo-shop.myshopify.com";
 pub const WORKSPACE: &str = "1200000000000100";
+pub const SENDER: &str = "zixly@example.com";
+/// A Slack workspace, and a channel in it.
+pub const TEAM: &str = "T024BE7LD";
+pub const CHANNEL: &str = "C024BE91L";
 const CLIENT_SECRET: &str = "client-secret-marker";
 
 pub struct Scene {
@@ -108,6 +113,7 @@ impl Scene {
                 ("DEAD_LETTER_QUEUE_URL", dead_letter_queue_url.clone()),
                 ("PAYLOAD_BUCKET", aws.bucket().await),
                 ("TOKEN_SET_PREFIX", aws.secret_prefix()),
+                ("COUNTER_TABLE", aws.counter_table().await),
                 ("XERO_API_URL", format!("{}/xero/api.xro/2.0", simulator.url)),
                 ("XERO_TOKEN_URL", format!("{}/xero/connect/token", simulator.url)),
                 ("HUBSPOT_API_URL", format!("{}/hubspot", simulator.url)),
@@ -118,6 +124,12 @@ impl Scene {
                 ("ASANA_TOKEN_URL", format!("{}/asana/-/oauth_token", simulator.url)),
                 ("TRADING_API_URL", format!("{}/trading", simulator.url)),
                 ("SWEEP_CALLBACK_URL", format!("{}/nobody", simulator.url)),
+                ("SLACK_API_URL", format!("{}/slack/api", simulator.url)),
+                ("SLACK_HOOKS_URL", format!("{}/slack", simulator.url)),
+                ("EMAIL_SENDER", SENDER.to_owned()),
+                ("SES_API_URL", format!("{}/ses", simulator.url)),
+                ("AWS_REGION", "ap-southeast-2".to_owned()),
+                ("LATE_WRITE_MS", "0".to_owned()),
                 ("LEASE_MS", "1500".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
@@ -187,6 +199,77 @@ impl Scene {
     /// Puts a record into the demo account at a provider.
     pub async fn seed(&self, provider: &str, kind: &str, record: Value) -> Value {
         self.control("seed", json!({ "provider": provider, "kind": kind, "record": record })).await
+    }
+
+    /// Connects a Slack workspace, and has the workflow tell its channel what it did.
+    pub async fn tell_the_team(&self, workflow: Workflow) {
+        let (_, token_set) = self.database.connect_account(self.tenant_id, Provider::Slack, TEAM).await;
+        self.grant("slack", TEAM, token_set).await;
+        self.settle(
+            workflow,
+            json!({ "notifications": [{ "to": "slack", "team": TEAM, "channel": CHANNEL }] }),
+        )
+        .await;
+    }
+
+    /// What the tenant wants of the workflow.
+    pub async fn settle(&self, workflow: Workflow, settings: Value) {
+        let settle =
+            format!("update workflow_settings set settings = '{settings}' where job_type = '{workflow}'");
+        self.database.superuser().await.batch_execute(&settle).await.unwrap();
+    }
+
+    /// Makes a completed job one that has yet to do this step.
+    pub async fn forget_step(&self, job_id: JobId, step: &str) {
+        let forget = format!(
+            "update pipeline_jobs set status = 'QUEUED', completed_at = null, result = null where job_id = '{job_id}';
+             update steps set status = 'WAITING', output = null, finished_at = null
+              where job_id = '{job_id}' and name = '{step}'"
+        );
+        self.database.superuser().await.batch_execute(&forget).await.unwrap();
+    }
+
+    /// Returns when the count is no longer 0.
+    pub async fn until(&self, count: &str) {
+        for _ in 0..400 {
+            if self.database.count(count).await > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("in vain: {count}");
+    }
+
+    /// Has the project watched, as by a webhook.
+    pub async fn watch_asana_project(&self, gid: &str) {
+        let watch = format!(
+            "insert into webhook_endpoints (endpoint, tenant_id, connection_id, provider, resource_id)
+             values ('{}', '{}', '{}', 'asana', '{gid}')",
+            Uuid::new_v4().simple(),
+            self.tenant_id,
+            self.asana_connection
+        );
+        self.database.superuser().await.batch_execute(&watch).await.unwrap();
+    }
+
+    /// Puts so many notes on a deal, as another client of HubSpot.
+    pub async fn add_notes(&self, deal_id: &str, count: usize) {
+        let token = self
+            .control("grant", json!({ "provider": "hubspot", "accounts": [PORTAL_ID.to_string()] }))
+            .await;
+        for n in 0..count {
+            let note = json!({
+                "properties": { "hs_timestamp": "2026-10-01T15:48:22Z", "hs_note_body": format!("Note {n}") },
+                "associations": [{
+                    "to": { "id": deal_id },
+                    "types": [{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 214 }],
+                }],
+            });
+            let url = format!("{}/hubspot/crm/objects/2026-03/notes", self.simulator.url);
+            let request =
+                self.http.post(url).bearer_auth(token["access_token"].as_str().unwrap()).json(&note);
+            assert_eq!(request.send().await.unwrap().status(), 201);
+        }
     }
 
     /// Has the providers misbehave.
@@ -296,6 +379,16 @@ impl Scene {
         batch(&[&Message::Ring { tenant_id: self.tenant_id, job_id }.to_body()])
     }
 
+    /// Asks for another run of a job that has failed, as the door does.
+    pub async fn retry(&self, job_id: JobId) {
+        let store = self.database.store(Role::Webhook);
+        let mut session = store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let requested = requests::retry(&tx, self.tenant_id, job_id, "user/test").await.unwrap();
+        assert!(matches!(requested, requests::Requested::Noted(_)), "{requested:?}");
+        tx.commit().await.unwrap();
+    }
+
     /// Rings for the job until it has ended, hurrying its waits, at most ten times.
     pub async fn run_to_the_end(&self, worker: &App, job_id: JobId) -> String {
         for _ in 0..10 {
@@ -317,6 +410,13 @@ impl Scene {
         let hurry = "update pipeline_jobs set due_at = now() where due_at is not null;
                      update pipeline_jobs set lease_expires_at = now() - interval '1 second' where status = 'RUNNING'";
         self.database.superuser().await.batch_execute(hurry).await.unwrap();
+    }
+
+    /// Ends what providers have told workers to wait, for workers made from now on: they count in another table.
+    pub async fn outwait_limits(&mut self) {
+        self.hurry().await;
+        let table = LocalAws::new().counter_table().await;
+        self.settings.insert("COUNTER_TABLE".to_owned(), table);
     }
 
     pub async fn status(&self, job_id: JobId) -> String {
