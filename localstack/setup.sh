@@ -81,9 +81,31 @@ download_pgbouncer() (
     done && [ -x usr/sbin/pgbouncer ]
 )
 
+# Prism holds the connectors against the providers' own OpenAPI files, so it is of no use where those are not.
+install_prism() {
+    [ -d ../shared/specs ] || return 0
+    if ! command -v npm >/dev/null; then
+        echo "Node.js with npm is missing: the demo works, and the test of the connectors against the providers'" \
+            "OpenAPI files is skipped. For it, install Node.js 18.20 or newer and run this again." >&2
+        return 0
+    fi
+    stamp="$(cksum < localstack/prism/package-lock.json) $(node --version)"
+    [ "$(cat .local/prism/.stamp 2>/dev/null)" != "$stamp" ] || return 0
+    echo "Installing Prism into .local/prism (90 MB) ..."
+    rm -rf .local/prism
+    mkdir .local/prism
+    cp localstack/prism/package.json localstack/prism/package-lock.json .local/prism
+    if npm ci --prefix .local/prism --ignore-scripts --no-audit --no-fund --loglevel=error > .local/prism.log 2>&1; then
+        echo "$stamp" > .local/prism/.stamp
+    else
+        echo "Prism could not be installed (see .local/prism.log): the demo works, the tests need it." >&2
+    fi
+}
+
 check_requirements
 mkdir -p .local
 exec 9> .local/setup.lock
 if command -v flock >/dev/null; then flock 9; fi
 install_venv
 unpack_pgbouncer
+install_prism

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,18 +28,18 @@ impl SignedDelivery {
     /// A delivery to the running stack, signed by `provider` with `key`, or with the stack's own key.
     pub fn new(provider: Provider, stack: &StackEnv, key: Option<&str>, body: &[u8]) -> anyhow::Result<Self> {
         let url = format!("{}/webhook/{provider}", stack.get("WEBHOOK_URL")?);
-        let key_name = match provider {
-            Provider::Xero => "XERO_WEBHOOK_KEY",
-            Provider::HubSpot => "HUBSPOT_CLIENT_SECRET",
-            Provider::Shopify => "SHOPIFY_CLIENT_SECRET",
-            Provider::Asana => "ASANA_HOOK_SECRET",
-        };
-        let key = key.map_or_else(|| stack.get(key_name), Ok)?;
+        let key_or = |name: &str| key.map_or_else(|| stack.get(name), Ok);
         Ok(match provider {
-            Provider::Xero => xero(&url, key, body),
-            Provider::HubSpot => hubspot(&url, key, body, Timestamp::now()),
-            Provider::Shopify => shopify(&url, key, body, "orders/paid", stack.get("SHOPIFY_SHOP")?),
-            Provider::Asana => asana(stack.get("ASANA_WEBHOOK_URL")?, key, body),
+            Provider::Xero => xero(&url, key_or("XERO_WEBHOOK_KEY")?, body),
+            Provider::HubSpot => hubspot(&url, key_or("HUBSPOT_CLIENT_SECRET")?, body, Timestamp::now()),
+            Provider::Shopify => {
+                let shop = stack.get("SHOPIFY_SHOP")?;
+                shopify(&url, key_or("SHOPIFY_CLIENT_SECRET")?, body, "orders/paid", shop)
+            }
+            Provider::Asana => asana(stack.get("ASANA_WEBHOOK_URL")?, key_or("ASANA_HOOK_SECRET")?, body),
+            Provider::Slack | Provider::Ses | Provider::Trading => {
+                bail!("{} sends no deliveries", provider.name())
+            }
         })
     }
 

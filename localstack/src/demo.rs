@@ -1,5 +1,5 @@
 //! `zixly demo`: one delivery from Xero's POST to the write in HubSpot, and what is left of it everywhere; then one of
-//! each other provider.
+//! each other provider, and a sweep that is called for.
 
 pub mod records;
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use zixly_domain::{JobStatus, Provider, TenantId, jobs_for};
+use zixly_domain::{JobId, JobStatus, Provider, TenantId, jobs_for};
 use zixly_store::effects::Effect;
 use zixly_store::jobs::Job;
 use zixly_store::steps::Step;
@@ -73,6 +73,7 @@ async fn show(project: &Project) -> anyhow::Result<()> {
     for other in OTHERS {
         demo.show_other(other).await?;
     }
+    demo.show_sweep().await?;
     suggest(&demo, &job)
 }
 
@@ -166,10 +167,58 @@ impl Demo {
         let repeated = if is_new { "" } else { ", a duplicate: no new job" };
         answer("");
         tell(provider.name(), &format!("{file}, signed; {status} in {} ms{repeated}", took.as_millis()));
+        self.tell_outcome(&job).await
+    }
+
+    /// A job that nobody's event starts: a call does, and the same call again finds it.
+    async fn show_sweep(&self) -> anyhow::Result<()> {
+        let url = format!("{}/webhook/trading-sweep", self.stack.get("WEBHOOK_URL")?);
+        let request = self.client.post(&url).bearer_auth(self.stack.get("DEMO_API_KEY")?);
+        let request = request.header("Idempotency-Key", "zixly-demo").json(&records::sweep());
+        let began = Instant::now();
+        let response = request.send().await?;
+        let (status, took) = (response.status(), began.elapsed());
+        let accepted: Value =
+            response.error_for_status().context("the sweep was not accepted")?.json().await?;
+        let job_id: JobId = accepted["job_id"].as_str().unwrap_or_default().parse()?;
+        let job = self.wait_for(async || self.job(job_id).await).await?;
+        answer("");
+        tell("Sweep", &format!("POST /webhook/trading-sweep; {status} in {} ms", took.as_millis()));
+        self.tell_outcome(&job).await
+    }
+
+    async fn tell_outcome(&self, job: &Job) -> anyhow::Result<()> {
         let took = job.completed_at.map_or(String::new(), |at| milliseconds(job.created_at, at));
         tell("", &format!("{} {} in {took}", job.job_type, job.status));
-        tell("", text(&job, "/summary")?);
+        tell("", text(job, "/summary")?);
+        self.tell_effects(job).await
+    }
+
+    /// What the job wrote in other systems, a line each.
+    async fn tell_effects(&self, job: &Job) -> anyhow::Result<()> {
+        let (_, effects) = self.recorded(job).await?;
+        for (index, effect) in effects.iter().enumerate() {
+            let title = if index == 0 { "Effects" } else { "" };
+            let record = effect.provider_record_id.as_deref().unwrap_or("none");
+            let settled_by = effect.settled_by.as_deref().unwrap_or("nothing");
+            let Effect { provider, action, status, .. } = effect;
+            tell(
+                title,
+                &format!(
+                    "{} · {action} · {status} · record {record} · settled by {settled_by}",
+                    provider.name()
+                ),
+            );
+        }
         Ok(())
+    }
+
+    async fn job(&self, job_id: JobId) -> anyhow::Result<Option<Job>> {
+        let mut session = self.store.session().await?;
+        let tx = session.begin(self.tenant_id).await?;
+        let found = jobs::find(&tx, job_id).await?;
+        tx.commit().await?;
+        Ok(found)
     }
 
     async fn jobs(&self, provider: Provider, dedupe_key: &str) -> anyhow::Result<Vec<Job>> {
@@ -186,10 +235,13 @@ impl Demo {
     }
 
     async fn wait_for_job(&self, provider: Provider, dedupe_key: &str) -> anyhow::Result<Job> {
+        self.wait_for(async || Ok(self.jobs(provider, dedupe_key).await?.pop())).await
+    }
+
+    async fn wait_for(&self, find: impl AsyncFn() -> anyhow::Result<Option<Job>>) -> anyhow::Result<Job> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let job = self.jobs(provider, dedupe_key).await?.pop();
-            match job {
+            match find().await? {
                 Some(job) if job.status == JobStatus::Completed => return Ok(job),
                 Some(Job { job_id, status, error_message, .. }) if status.is_final() => bail!(
                     "job {job_id} is {status}: {}; {}",
@@ -250,15 +302,7 @@ impl Demo {
             tell("HubSpot", &format!("{} {} at {}", field("method"), field("path"), field("at")));
             tell("", &write["body"].to_string());
         }
-        tell(
-            "Ledger",
-            &format!(
-                "{} · {} · record {record_id} · settled by {}",
-                effect.action,
-                effect.status,
-                effect.settled_by.as_deref().unwrap_or_default()
-            ),
-        );
+        self.tell_effects(job).await?;
         self.tell_about_report(job).await?;
         self.tell_status(job).await
     }

@@ -8,11 +8,14 @@
 
 mod delivery;
 mod demo;
+mod dlq;
 mod down;
+mod effects;
 mod event_file;
 mod functions;
 mod interrupt;
 mod local_aws;
+mod operator;
 mod pgbouncer;
 mod ports;
 mod postgres;
@@ -45,6 +48,8 @@ struct Cli {
     /// The stack that is meant; each has its own servers, ports and data
     #[arg(long, global = true, default_value = "stack", value_name = "NAME")]
     stack: String,
+    #[command(flatten)]
+    installation: operator::Where,
     #[command(subcommand)]
     command: Command,
 }
@@ -69,6 +74,10 @@ enum Command {
     },
     /// Sign an event file as Xero does and post it to the running stack
     Send(send::Send),
+    /// Show the writes that a job made at the providers, or compare all of them with the providers
+    Effects(effects::Effects),
+    /// Show the messages that can never succeed, or send them back
+    Dlq(dlq::Dlq),
     /// Check files of recorded requests against the verification that guards the door
     Verify {
         /// JSON lists of vectors
@@ -98,6 +107,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Down => down::run(&project()?).await,
         Command::Services { command } => services::run(&project()?, &command).await,
         Command::Send(send) => send.run(&project()?).await,
+        Command::Effects(effects) => effects.run(&cli.installation.find(project).await?).await,
+        Command::Dlq(dlq) => dlq.run(&cli.installation.find(project).await?).await,
         Command::Verify { files } => {
             let summary = verify::verify(&files, &mut std::io::stdout().lock())?;
             Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

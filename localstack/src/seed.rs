@@ -13,7 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use zixly_auth::{ApiKey, LocalSession, local_token};
-use zixly_domain::{Provider, Role, TenantId, TokenSet, TokenSetId, UserId, Workflow};
+use zixly_domain::{
+    Channel, Provider, Role, TenantId, TokenSet, TokenSetId, UserId, Workflow, WorkflowSettings,
+};
 use zixly_lambda_kit::aws::{SdkConfig, sdk_config};
 use zixly_secrets::{FunctionSecret, TokenSets};
 use zixly_store::connections::{self, NewConnection};
@@ -91,12 +93,16 @@ impl Keys {
     }
 }
 
+/// Where a tenant's news go.
+const SLACK_CHANNEL: &str = "C024BE91L";
+const OFFICE: &str = "office@example.com";
+
 /// A tenant, and what its values are called in the stack's env file.
 struct Names {
     business: &'static str,
     tenant_id: &'static str,
     api_key: &'static str,
-    accounts: [(Provider, &'static str); 4],
+    accounts: [(Provider, &'static str); 5],
     asana_webhook_url: &'static str,
     asana_hook_secret: &'static str,
     users: &'static [(Role, &'static str)],
@@ -111,6 +117,7 @@ const DEMO_BUSINESS: Names = Names {
         (Provider::HubSpot, "HUBSPOT_PORTAL_ID"),
         (Provider::Shopify, "SHOPIFY_SHOP"),
         (Provider::Asana, "ASANA_WORKSPACE_GID"),
+        (Provider::Slack, "SLACK_TEAM_ID"),
     ],
     asana_webhook_url: "ASANA_WEBHOOK_URL",
     asana_hook_secret: "ASANA_HOOK_SECRET",
@@ -126,6 +133,7 @@ const OTHER_BUSINESS: Names = Names {
         (Provider::HubSpot, "OTHER_HUBSPOT_PORTAL_ID"),
         (Provider::Shopify, "OTHER_SHOPIFY_SHOP"),
         (Provider::Asana, "OTHER_ASANA_WORKSPACE_GID"),
+        (Provider::Slack, "OTHER_SLACK_TEAM_ID"),
     ],
     asana_webhook_url: "OTHER_ASANA_WEBHOOK_URL",
     asana_hook_secret: "OTHER_ASANA_HOOK_SECRET",
@@ -203,7 +211,7 @@ impl Tenant {
             users::insert(&tx, self.tenant_id, *user_id, &email(*user_id, *role), *role).await?;
         }
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
-            workflow_settings::set(&tx, self.tenant_id, *workflow, true).await?;
+            workflow_settings::set(&tx, self.tenant_id, *workflow, true, &self.settings()).await?;
         }
         tx.commit().await?;
         drop(session);
@@ -228,6 +236,15 @@ impl Tenant {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// What a job has done is told to a channel in Slack, and to the office.
+    fn settings(&self) -> WorkflowSettings {
+        let slack = self.accounts.iter().find(|(provider, _)| *provider == Provider::Slack);
+        let slack =
+            slack.map(|(_, team)| Channel::Slack { team: team.clone(), channel: SLACK_CHANNEL.to_owned() });
+        let email = Channel::Email { addresses: vec![OFFICE.to_owned()] };
+        WorkflowSettings { notifications: slack.into_iter().chain([email]).collect() }
     }
 
     /// Opens the endpoint and shakes hands with it, as Asana does while a webhook is made.

@@ -24,7 +24,8 @@ impl Accounts {
         let portal = || rand::random_range(10_000_000..99_999_999_u32).to_string();
         let workspace = || rand::random_range(1_200_000_000_000_000..1_299_999_999_999_999_u64).to_string();
         let shop = || format!("shop-{:08x}.myshopify.com", rand::random::<u32>());
-        let made: [(&str, &dyn Fn() -> String); 17] = [
+        let team = || format!("T{:08X}", rand::random::<u32>());
+        let made: [(&str, &dyn Fn() -> String); 19] = [
             ("XERO_CLIENT_ID", &token),
             ("XERO_CLIENT_SECRET", &token),
             ("XERO_TENANT_ID", &organisation),
@@ -41,6 +42,8 @@ impl Accounts {
             ("ASANA_CLIENT_SECRET", &token),
             ("ASANA_WORKSPACE_GID", &workspace),
             ("OTHER_ASANA_WORKSPACE_GID", &workspace),
+            ("SLACK_TEAM_ID", &team),
+            ("OTHER_SLACK_TEAM_ID", &team),
             ("TRADING_API_KEY", &token),
         ];
         let variables = made.map(|(name, make)| stack.secret(name, make).map(|value| (name, value)));

@@ -28,6 +28,11 @@ pub fn at_the_others(order: &Value) -> [Value; 6] {
     ]
 }
 
+/// What is to be swept.
+pub fn sweep() -> Value {
+    json!({ "ticker": "BTC-USD", "fast_range": [5, 14], "slow_range": [20, 25], "step": 1, "strategy_type": "SMA" })
+}
+
 /// The paid invoice, as Xero gives it.
 fn paid_invoice() -> Value {
     json!({
