@@ -4,7 +4,6 @@
 
 mod scene;
 mod senders;
-mod servers;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +14,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+use zixly_testkit::Post;
 
 use crate::scene::Scene;
 use crate::senders::{Accepted, Answer, Outage, Senders, send};
-use crate::traffic::{Post, heartbeat, mixed, post};
+use crate::traffic::{heartbeat, mixed, post};
 
 /// The two tests would only slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());

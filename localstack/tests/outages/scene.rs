@@ -1,18 +1,19 @@
 //! Two tenants with accounts at all providers, servers that can be stopped, and the functions' real binaries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_domain::{Provider, TenantId, jobs_for};
 use zixly_store::webhook_endpoints::{self, NewEndpoint};
-use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
+use zixly_testkit::{
+    AWS_ENVIRONMENT, AwsServer, FunctionProcess, LocalAws, Post, PostgresServer, Role, TestDatabase,
+    function_binary, post,
+};
 use zixly_webhooks::{Request, Verified, parse};
 
-use crate::servers::{Aws, Postgres};
-use crate::traffic::{Accounts, BASE_URL, HOOK_SECRET, HUBSPOT_SECRET, Post, SHOPIFY_SECRET, XERO_KEY};
+use crate::traffic::Accounts;
 
 /// Something of each tenant, by what a delivery calls it: account or endpoint.
 struct Target {
@@ -23,8 +24,8 @@ struct Target {
 }
 
 pub struct Scene {
-    pub postgres: Postgres,
-    pub aws_server: Aws,
+    pub postgres: PostgresServer,
+    pub aws_server: AwsServer,
     pub aws: LocalAws,
     pub database: TestDatabase,
     pub tenants: [Accounts; 2],
@@ -46,7 +47,7 @@ pub struct Drained {
 
 impl Scene {
     pub async fn new() -> Self {
-        let (postgres, aws_server) = tokio::join!(Postgres::launch(), Aws::launch());
+        let (postgres, aws_server) = tokio::join!(PostgresServer::launch(), AwsServer::launch());
         let database = TestDatabase::create_on(&postgres.url()).await;
         let aws = LocalAws::at(aws_server.endpoint.clone());
         let tenants = [accounts("one", 1), accounts("two", 2)];
@@ -54,7 +55,7 @@ impl Scene {
         for tenant in &tenants {
             targets.extend(connect(&database, tenant).await);
             // As the handshake leaves it.
-            aws.secret(&format!("token-sets/hooks/{}", tenant.endpoint), HOOK_SECRET).await;
+            aws.secret(&format!("token-sets/hooks/{}", tenant.endpoint), post::HOOK_SECRET).await;
         }
         Self {
             job_queue_url: aws.queue("jobs").await,
@@ -73,14 +74,14 @@ impl Scene {
     /// Doors side by side, each with one request at a time as Lambda has it.
     pub async fn doors(&self, count: usize) -> Vec<FunctionProcess> {
         let secret = json!({
-            "database_url": self.database.url(Role::Webhook), "xero_webhook_key": XERO_KEY,
-            "hubspot_client_secret": HUBSPOT_SECRET, "shopify_client_secret": SHOPIFY_SECRET,
+            "database_url": self.database.url(Role::Webhook), "xero_webhook_key": post::XERO_KEY,
+            "hubspot_client_secret": post::HUBSPOT_SECRET, "shopify_client_secret": post::SHOPIFY_SECRET,
         });
         let settings = [
             ("FUNCTION_SECRET_ARN", self.aws.secret("webhook", &secret.to_string()).await),
             ("HOOK_SECRET_PREFIX", format!("{}hooks/", self.aws.secret_prefix())),
             ("COUNTER_TABLE", self.counter_table.clone()),
-            ("PUBLIC_BASE_URL", BASE_URL.to_owned()),
+            ("PUBLIC_BASE_URL", post::BASE_URL.to_owned()),
         ];
         let mut doors = Vec::new();
         for _ in 0..count {
@@ -97,6 +98,7 @@ impl Scene {
             ("FUNCTION_SECRET_ARN", self.aws.secret("worker", &secret.to_string()).await),
             ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue_url.clone()),
             ("TOKEN_SET_PREFIX", self.aws.secret_prefix()),
+            ("COUNTER_TABLE", self.counter_table.clone()),
             ("SHOPIFY_SHOP_URL", "https://{shop}".to_owned()),
             ("SHOPIFY_API_VERSION", "2026-10".to_owned()),
             ("HUBSPOT_API_VERSION", "2026-03".to_owned()),
@@ -121,7 +123,7 @@ impl Scene {
         let aws = AWS_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
         let all = settings.iter().cloned().chain(shared).chain(aws);
         let all = all.map(|(name, value)| (name.to_owned(), value));
-        FunctionProcess::start(&binary(name), all, timeout).await
+        FunctionProcess::start(&function_binary(name), all, timeout).await
     }
 
     /// Empties the queue: the worker files the deliveries that the queue carried, and what is rung for is told. A job
@@ -292,15 +294,4 @@ async fn connect(database: &TestDatabase, accounts: &Accounts) -> Vec<Target> {
         }
     }
     targets
-}
-
-/// A function as `cargo test --workspace` builds it, beside the tests.
-fn binary(name: &str) -> String {
-    let test = std::env::current_exe().unwrap();
-    let binary: PathBuf = test.parent().and_then(Path::parent).unwrap().join(name);
-    assert!(
-        binary.exists(),
-        "{name} is not built: run `cargo build -p zixly-webhook -p zixly-worker -p zixly-scheduler` first"
-    );
-    binary.to_str().unwrap().to_owned()
 }

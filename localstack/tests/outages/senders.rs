@@ -4,9 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use zixly_testkit::FunctionProcess;
-
-use crate::traffic::Post;
+use zixly_testkit::{FunctionProcess, Post};
 
 /// How often a sender tries before it gives a delivery up.
 const TRIES: u32 = 20;

@@ -1,20 +1,10 @@
 //! Deliveries as the four providers send them, for two tenants.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use zixly_domain::Provider;
-
-pub const BASE_URL: &str = "https://hooks.example.com";
-pub const XERO_KEY: &str = "xero-webhook-key";
-pub const HUBSPOT_SECRET: &str = "hubspot-client-secret";
-pub const SHOPIFY_SECRET: &str = "shopify-client-secret";
-pub const HOOK_SECRET: &str = "asana-hook-secret-of-32-characters";
+use zixly_testkit::Post;
 
 /// A tenant's accounts at the providers.
 pub struct Accounts {
@@ -24,15 +14,6 @@ pub struct Accounts {
     pub workspace: String,
     /// The endpoint of the tenant's Asana webhook.
     pub endpoint: String,
-}
-
-/// One POST, still to be signed.
-#[derive(Clone)]
-pub struct Post {
-    pub provider: Provider,
-    pub path: String,
-    pub body: String,
-    headers: Vec<(&'static str, String)>,
 }
 
 /// `different` deliveries, one in fifty too large for a message of the queue, and `repeated` more of the same, in an
@@ -55,6 +36,7 @@ pub fn post(tenants: &[Accounts; 2], number: usize) -> Post {
         Provider::HubSpot => hubspot(shared, number),
         Provider::Shopify => shopify(&tenants[number % 2], number),
         Provider::Asana => asana(&tenants[number % 2], number),
+        Provider::Slack | Provider::Ses | Provider::Trading => unreachable!("it sends no deliveries"),
     }
 }
 
@@ -62,61 +44,6 @@ pub fn post(tenants: &[Accounts; 2], number: usize) -> Post {
 pub fn heartbeat(tenant: &Accounts) -> Post {
     let path = format!("/webhook/asana/{}", tenant.endpoint);
     Post { provider: Provider::Asana, path, body: r#"{"events":[]}"#.to_owned(), headers: Vec::new() }
-}
-
-impl Post {
-    /// The event that API Gateway makes of it, signed at this moment.
-    pub fn event(&self) -> Value {
-        let headers: serde_json::Map<String, Value> =
-            self.signed_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        json!({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": self.path,
-            "rawQueryString": "",
-            "headers": headers,
-            "requestContext": {
-                "accountId": "000000000000", "apiId": "api", "domainName": "hooks.example.com", "domainPrefix": "hooks",
-                "http": {
-                    "method": "POST", "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1",
-                    "userAgent": "test",
-                },
-                "requestId": "request", "routeKey": "$default", "stage": "$default",
-                "time": "01/Oct/2026:09:12:45 +0000", "timeEpoch": 1_790_845_965_000_u64,
-            },
-            "body": self.body,
-            "isBase64Encoded": false,
-        })
-    }
-
-    /// The headers that say what it is; the signature is not among them.
-    pub fn headers(&self) -> HeaderMap {
-        let headers = self.headers.iter();
-        headers
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
-            .collect()
-    }
-
-    fn signed_headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = self.headers.clone();
-        headers.push(("content-type", "application/json".to_owned()));
-        let body = self.body.as_bytes();
-        match self.provider {
-            Provider::Xero => headers.push(("x-xero-signature", STANDARD.encode(mac(XERO_KEY, &[body])))),
-            Provider::Shopify => {
-                headers.push(("x-shopify-hmac-sha256", STANDARD.encode(mac(SHOPIFY_SECRET, &[body]))));
-            }
-            Provider::Asana => headers.push(("x-hook-signature", hex::encode(mac(HOOK_SECRET, &[body])))),
-            Provider::HubSpot => {
-                let now = Timestamp::now().as_millisecond().to_string();
-                let url = format!("{BASE_URL}{}", self.path);
-                let mac = mac(HUBSPOT_SECRET, &[b"POST", url.as_bytes(), body, now.as_bytes()]);
-                headers.push(("x-hubspot-signature-v3", STANDARD.encode(mac)));
-                headers.push(("x-hubspot-request-timestamp", now));
-            }
-        }
-        headers
-    }
 }
 
 /// As a provider sends it once more.
@@ -220,12 +147,4 @@ fn asana(tenant: &Accounts, number: usize) -> Post {
     };
     let events: Vec<Value> = fields.iter().map(event).collect();
     Post { body: json!({ "events": events }).to_string(), ..heartbeat(tenant) }
-}
-
-fn mac(key: &str, parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().to_vec()
 }

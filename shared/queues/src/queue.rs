@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_sdk_sqs::{
     Client,
     error::BoxError,
-    types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
+    types::{QueueAttributeName, SendMessageBatchRequestEntry},
 };
 use aws_types::SdkConfig;
 use zixly_domain::{JobId, TenantId};
@@ -16,13 +16,13 @@ const LONGEST_DELAY: Duration = Duration::from_mins(15);
 /// The longest message that every region's SQS takes. Longer ones go a way around.
 pub const LARGEST_MESSAGE_BYTES: usize = 256 * 1024;
 
-/// SQS did not take a message.
+/// SQS did not take a message, or give one.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue did not take the message")]
+#[error("the queue did not do what it was asked")]
 pub struct QueueError(#[source] BoxError);
 
 impl QueueError {
-    fn from_sdk(error: impl Into<BoxError>) -> Self {
+    pub(crate) fn from_sdk(error: impl Into<BoxError>) -> Self {
         Self(error.into())
     }
 }
@@ -71,6 +71,20 @@ impl JobQueue {
         Ok(())
     }
 
+    /// Sends a message again, word by word as it was.
+    pub(crate) async fn send_again(&self, body: &str) -> Result<(), QueueError> {
+        let tenant_id = Message::parse(body).ok().and_then(|message| message.tenant_id());
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .set_message_group_id(tenant_id.map(|tenant_id| tenant_id.to_string()))
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+
     /// Has a message that is being worked on come back after `delay` if the worker dies, instead of after the
     /// queue's own, much longer time.
     pub async fn return_after(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
@@ -91,40 +105,6 @@ impl JobQueue {
             .get_queue_attributes()
             .queue_url(&self.url)
             .attribute_names(QueueAttributeName::QueueArn)
-            .send()
-            .await
-            .map_err(QueueError::from_sdk)?;
-        Ok(())
-    }
-}
-
-/// Where messages go that can never succeed.
-#[derive(Clone)]
-pub struct DeadLetterQueue {
-    client: Client,
-    url: String,
-}
-
-impl DeadLetterQueue {
-    /// The queue at `url`.
-    pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url }
-    }
-
-    /// Lays a message's body down with the reason, which SQS's own redrive could not give.
-    pub async fn bury(&self, body: &str, reason: &str) -> Result<(), QueueError> {
-        // SQS takes no empty body and no empty attribute.
-        let body = if body.is_empty() { "(empty)" } else { body };
-        let reason = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(reason)
-            .build()
-            .map_err(QueueError::from_sdk)?;
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .message_attributes("reason", reason)
             .send()
             .await
             .map_err(QueueError::from_sdk)?;

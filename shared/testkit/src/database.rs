@@ -5,7 +5,7 @@
 use secrecy::SecretString;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
 use uuid::Uuid;
-use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId, Workflow};
+use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId, Workflow, WorkflowSettings};
 use zixly_store::{
     Store,
     connections::{self, NewConnection},
@@ -125,6 +125,12 @@ impl TestDatabase {
         rows[0].get::<_, Option<String>>(0).unwrap_or_default()
     }
 
+    /// What [`query`] gives of this database, past the pooler; none while the server is away.
+    pub async fn try_query(&self, sql: &str) -> Option<Vec<Vec<String>>> {
+        let user = self.server.get_user().unwrap_or("postgres");
+        try_query(&self.url_as(user, &self.name), sql).await.ok()
+    }
+
     /// A tenant called `name` with every workflow switched on, and nothing else.
     pub async fn tenant(&self, name: &str) -> TenantId {
         let store = self.superuser_store();
@@ -133,7 +139,9 @@ impl TestDatabase {
         let tx = session.begin(tenant_id).await.unwrap();
         tenants::insert(&tx, tenant_id, name).await.unwrap();
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
-            workflow_settings::set(&tx, tenant_id, *workflow, true).await.unwrap();
+            workflow_settings::set(&tx, tenant_id, *workflow, true, &WorkflowSettings::default())
+                .await
+                .unwrap();
         }
         tx.commit().await.unwrap();
         tenant_id
@@ -165,15 +173,20 @@ impl TestDatabase {
 
 /// The rows that `sql` gives at the database at `url`, every value as text and null as an empty one.
 pub async fn query(url: &str, sql: &str) -> Vec<Vec<String>> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database is up");
+    try_query(url, sql).await.expect("the database is up and the query is right")
+}
+
+async fn try_query(url: &str, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
-    let messages = client.simple_query(sql).await.expect("the query is right");
+    let messages = client.simple_query(sql).await?;
     let rows = messages.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    rows.map(|row| (0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
-        .collect()
+    Ok(rows
+        .map(|row| (0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
+        .collect())
 }
 
 async fn connect(server: &Config, database: &str) -> Client {

@@ -1,5 +1,5 @@
-//! What tests share: a database of their own, the local AWS, a Lambda Runtime API for real binaries, and the suite
-//! that every connector passes.
+//! What tests share: a database of their own, the local AWS, servers that can be stopped, a Lambda Runtime API for
+//! real binaries, signed deliveries, and the suite that every connector passes.
 //!
 //! The servers come from `zixly services`, which puts their addresses into the environment.
 //!
@@ -8,9 +8,13 @@
 pub mod connector_conformance;
 mod database;
 mod local_aws;
+pub mod post;
 mod runtime_api;
+mod servers;
 mod settings;
 
 pub use database::{Role, TestDatabase, query};
-pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws};
-pub use runtime_api::FunctionProcess;
+pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws, SqsMessage};
+pub use post::Post;
+pub use runtime_api::{Ending, FunctionProcess, function_binary};
+pub use servers::{AwsServer, PostgresServer};

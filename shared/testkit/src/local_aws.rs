@@ -1,8 +1,11 @@
 //! Queues, buckets, tables and secrets of one test's own on the local AWS.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
+pub use aws_sdk_sqs::types::Message as SqsMessage;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
@@ -71,7 +74,46 @@ impl LocalAws {
         answer.messages.unwrap_or_default()
     }
 
-    /// Takes messages out of a queue for good; at least one, and at most ten.
+    /// As [`Self::receive`], with messages that come back after `visibility` unless they are deleted.
+    pub async fn receive_for(&self, queue_url: &str, visibility: Duration) -> Vec<Message> {
+        let answer = aws_sdk_sqs::Client::new(&self.patient)
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(10)
+            .visibility_timeout(seconds(visibility))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .expect("the local AWS has the queue");
+        answer.messages.unwrap_or_default()
+    }
+
+    /// Has a received message come back after `delay`.
+    pub async fn return_after(&self, queue_url: &str, message: &Message, delay: Duration) {
+        aws_sdk_sqs::Client::new(&self.patient)
+            .change_message_visibility()
+            .queue_url(queue_url)
+            .receipt_handle(message.receipt_handle().expect("a received message has a receipt handle"))
+            .visibility_timeout(seconds(delay))
+            .send()
+            .await
+            .expect("the local AWS has the message");
+    }
+
+    /// Puts a message into a queue, to be had after `delay`.
+    pub async fn send_after(&self, queue_url: &str, body: &str, delay: Duration) {
+        aws_sdk_sqs::Client::new(&self.patient)
+            .send_message()
+            .queue_url(queue_url)
+            .message_body(body)
+            .delay_seconds(seconds(delay))
+            .send()
+            .await
+            .expect("the local AWS has the queue");
+    }
+
+    /// Takes messages out of a queue for good; at least one, and at most ten. One that has come back since it was received
+    /// stays.
     pub async fn delete(&self, queue_url: &str, messages: &[Message]) {
         let mut batch = aws_sdk_sqs::Client::new(&self.patient).delete_message_batch().queue_url(queue_url);
         for (index, message) in messages.iter().enumerate() {
@@ -82,22 +124,35 @@ impl LocalAws {
                 .expect("a received message has a receipt handle");
             batch = batch.entries(entry);
         }
-        let answer = batch.send().await.expect("the local AWS has the queue");
-        assert_eq!(answer.failed(), []);
+        batch.send().await.expect("the local AWS has the queue");
     }
 
     /// How many messages a queue holds back until later.
     pub async fn waiting_count(&self, queue_url: &str) -> u32 {
-        let name = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+        self.counts(queue_url, &[QueueAttributeName::ApproximateNumberOfMessagesDelayed]).await
+    }
+
+    /// How many messages are in a queue, those that are being worked on or held back included.
+    pub async fn message_count(&self, queue_url: &str) -> u32 {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        self.counts(queue_url, &names).await
+    }
+
+    async fn counts(&self, queue_url: &str, names: &[QueueAttributeName]) -> u32 {
         let answer = aws_sdk_sqs::Client::new(&self.patient)
             .get_queue_attributes()
             .queue_url(queue_url)
-            .attribute_names(name.clone())
+            .set_attribute_names(Some(names.to_vec()))
             .send()
             .await
             .expect("the local AWS has the queue");
-        let count = answer.attributes().and_then(|attributes| attributes.get(&name));
-        count.and_then(|count| count.parse().ok()).expect("a count is a number")
+        let attributes = answer.attributes();
+        let count = |name| attributes.and_then(|all| all.get(name)?.parse::<u32>().ok());
+        names.iter().map(|name| count(name).expect("a count is a number")).sum()
     }
 
     /// A new bucket. Returns its name.
@@ -192,6 +247,10 @@ impl LocalAws {
     pub fn secret_prefix(&self) -> String {
         format!("{}/token-sets/", self.name)
     }
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).expect("SQS counts hours at the most")
 }
 
 impl Default for LocalAws {

@@ -2,7 +2,9 @@
 //! events and kill it.
 
 use std::{
-    process::Stdio,
+    fs::File,
+    path::{Path as FilePath, PathBuf},
+    process::{ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,12 +26,14 @@ use tokio::{
     net::TcpListener,
     process::{Child, ChildStdout, Command},
     sync::{Mutex, mpsc, oneshot},
+    task::JoinHandle,
 };
 
 type Answer = Result<Value, Value>;
 
 struct Invocation {
     event: Value,
+    taken: oneshot::Sender<()>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -40,10 +44,34 @@ struct Api {
     count: AtomicU64,
 }
 
+/// How an invocation ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// With an answer: the response, or the error document.
+    Answered(Result<Value, Value>),
+    /// With the death of the process.
+    Died(ExitStatus),
+    /// With its time, and so with the process, which Lambda kills then.
+    Overdue,
+}
+
 /// A function's binary as a process, with a Runtime API of its own.
 pub struct FunctionProcess {
     invocations: mpsc::Sender<Invocation>,
     child: Child,
+    timeout: Duration,
+    server: JoinHandle<()>,
+}
+
+/// A function as `cargo test --workspace` builds it, beside the tests.
+pub fn function_binary(name: &str) -> String {
+    let test = std::env::current_exe().expect("a test knows its binary");
+    let binary: PathBuf = test.parent().and_then(FilePath::parent).expect("tests are in deps").join(name);
+    assert!(
+        binary.exists(),
+        "{name} is not built: run `cargo test --no-run -p zixly-webhook -p zixly-worker -p zixly-scheduler` first"
+    );
+    binary.to_str().expect("the target folder's name is text").to_owned()
 }
 
 impl FunctionProcess {
@@ -53,6 +81,29 @@ impl FunctionProcess {
         binary: &str,
         environment: impl IntoIterator<Item = (String, String)>,
         timeout: Duration,
+    ) -> Self {
+        let mut process = Self::spawn(binary, environment, timeout, Stdio::piped(), Stdio::inherit()).await;
+        tokio::spawn(pass_on(process.child.stdout.take().expect("it is piped")));
+        process
+    }
+
+    /// As [`Self::start`], with all that it says in `log`.
+    pub async fn start_with_log(
+        binary: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        timeout: Duration,
+        log: &File,
+    ) -> Self {
+        let log = || Stdio::from(log.try_clone().expect("a file can be shared"));
+        Self::spawn(binary, environment, timeout, log(), log()).await
+    }
+
+    async fn spawn(
+        binary: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        timeout: Duration,
+        stdout: Stdio,
+        stderr: Stdio,
     ) -> Self {
         let (invocations, next) = mpsc::channel(1);
         let api = Arc::new(Api {
@@ -68,23 +119,24 @@ impl FunctionProcess {
             .with_state(api);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("a listener is served for ever");
+        });
 
-        let mut child = Command::new(binary)
+        let child = Command::new(binary)
             .env_clear()
+            .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "test")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stdout(stdout)
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()
             .expect("the function's binary starts");
-        tokio::spawn(pass_on(child.stdout.take().expect("it is piped")));
-        Self { invocations, child }
+        Self { invocations, child, timeout, server }
     }
 
     /// Hands the function an event and gives its answer: the response, or the error document.
@@ -94,14 +146,49 @@ impl FunctionProcess {
 
     /// Hands the function an event without waiting for the answer.
     pub async fn begin(&self, event: Value) -> oneshot::Receiver<Answer> {
+        self.hand_over(event).await.1
+    }
+
+    /// Hands the function an event and waits until it has answered, is dead, or has had its time, after which it is
+    /// killed as Lambda does.
+    pub async fn invoke_as_lambda(&mut self, event: Value) -> Ending {
+        let (taken, mut answer) = self.hand_over(event).await;
+        let timeout = self.timeout;
+        let in_time = async {
+            // A process that dies before it takes the event is noticed below.
+            if taken.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::timeout(timeout, &mut answer).await
+        };
+        tokio::select! {
+            answer = in_time => match answer {
+                Ok(answer) => Ending::Answered(answer.expect("the Runtime API is up")),
+                Err(_) => {
+                    self.child.kill().await.expect("the process is ours to kill");
+                    Ending::Overdue
+                }
+            },
+            status = self.child.wait() => Ending::Died(status.expect("the process is ours to wait for")),
+        }
+    }
+
+    async fn hand_over(&self, event: Value) -> (oneshot::Receiver<()>, oneshot::Receiver<Answer>) {
+        let (taken, is_taken) = oneshot::channel();
         let (answer, receiver) = oneshot::channel();
-        self.invocations.send(Invocation { event, answer }).await.expect("the Runtime API is up");
-        receiver
+        self.invocations.send(Invocation { event, taken, answer }).await.expect("the Runtime API is up");
+        (is_taken, receiver)
     }
 
     /// Kills the process where it stands, as a crashed host does.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is ours to kill");
+    }
+}
+
+impl Drop for FunctionProcess {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }
 
@@ -123,6 +210,8 @@ async fn next_invocation(State(api): State<Arc<Api>>) -> Response {
         return StatusCode::GONE.into_response();
     };
     let id = api.count.fetch_add(1, Ordering::Relaxed);
+    // Not everybody wants to know.
+    let _ = invocation.taken.send(());
     *api.running.lock().await = Some((id, invocation.answer));
     let deadline = SystemTime::now() + api.timeout;
     let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();

@@ -1,5 +1,7 @@
 //! Servers of one test's own, to be stopped under it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs::{self, DirBuilder, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
@@ -14,11 +16,13 @@ use secrecy::SecretString;
 use tokio::process::{Child, Command};
 use zixly_store::Store;
 
+use crate::{query, settings};
+
 /// How long a server may take to be ready, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL cluster that keeps what it has committed, whatever happens to it. Dropped, it is gone.
-pub struct Postgres {
+pub struct PostgresServer {
     programs: PathBuf,
     folder: PathBuf,
     owner: (u32, u32),
@@ -26,7 +30,7 @@ pub struct Postgres {
     server: Child,
 }
 
-impl Postgres {
+impl PostgresServer {
     /// A new cluster, made with the programs of the tests' own server and run by the same account.
     pub async fn launch() -> Self {
         let data = data_of_test_server().await;
@@ -82,7 +86,7 @@ impl Postgres {
     }
 }
 
-impl Drop for Postgres {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.signal(Signal::SIGQUIT);
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -94,17 +98,17 @@ impl Drop for Postgres {
 }
 
 /// A local AWS that can be made to hang with everything that it remembers. Dropped, it is gone.
-pub struct Aws {
+pub struct AwsServer {
     /// Where it listens.
     pub endpoint: String,
     folder: PathBuf,
     server: Child,
 }
 
-impl Aws {
+impl AwsServer {
     /// A new one, with nothing in it.
     pub async fn launch() -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/venv/bin/ministack");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/bin/ministack");
         let folder = new_folder("aws");
         let port = free_port();
         let mut command = Command::new(program);
@@ -147,7 +151,7 @@ impl Aws {
     }
 }
 
-impl Drop for Aws {
+impl Drop for AwsServer {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
         remove(&self.folder);
@@ -155,10 +159,7 @@ impl Drop for Aws {
 }
 
 async fn data_of_test_server() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from the environment")]
-    let url = std::env::var("TEST_DATABASE_URL")
-        .expect("TEST_DATABASE_URL is set; run `make test`, or `zixly services -- cargo test`");
-    let rows = zixly_testkit::query(&url, "show data_directory").await;
+    let rows = query(&settings::required("TEST_DATABASE_URL"), "show data_directory").await;
     PathBuf::from(&rows[0][0])
 }
 
@@ -193,7 +194,7 @@ fn log(folder: &Path) -> File {
 
 /// Where an account can reach it that PostgreSQL runs as instead of root.
 fn new_folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("zixly-outages-{name}-{:016x}", rand::random::<u64>()));
+    let folder = std::env::temp_dir().join(format!("zixly-test-{name}-{:016x}", rand::random::<u64>()));
     DirBuilder::new().mode(0o711).create(&folder).unwrap();
     folder
 }
