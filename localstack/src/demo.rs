@@ -14,10 +14,10 @@ use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zixly_domain::{JobId, JobStatus, Provider, TenantId, jobs_for};
-use zixly_store::effects::Effect;
+use zixly_store::ledger::Entry;
 use zixly_store::jobs::Job;
 use zixly_store::steps::Step;
-use zixly_store::{Store, effects, jobs, steps};
+use zixly_store::{Store, jobs, ledger, steps};
 use zixly_webhooks::{Request, Verified, parse};
 
 use crate::delivery::SignedDelivery;
@@ -201,7 +201,7 @@ impl Demo {
             let title = if index == 0 { "Effects" } else { "" };
             let record = effect.provider_record_id.as_deref().unwrap_or("none");
             let settled_by = effect.settled_by.as_deref().unwrap_or("nothing");
-            let Effect { provider, action, status, .. } = effect;
+            let Entry { provider, action, status, .. } = effect;
             tell(
                 title,
                 &format!(
@@ -307,10 +307,10 @@ impl Demo {
         self.tell_status(job).await
     }
 
-    async fn recorded(&self, job: &Job) -> anyhow::Result<(Vec<Step>, Vec<Effect>)> {
+    async fn recorded(&self, job: &Job) -> anyhow::Result<(Vec<Step>, Vec<Entry>)> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.tenant_id).await?;
-        let recorded = (steps::list(&tx, job.job_id).await?, effects::list(&tx, job.job_id).await?);
+        let recorded = (steps::list(&tx, job.job_id).await?, ledger::list_of_job(&tx, self.tenant_id, job.job_id).await?);
         tx.commit().await?;
         Ok(recorded)
     }

@@ -22,7 +22,6 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
     ("effects::UNKNOWN", UNKNOWN),
-    ("effects::LIST", LIST),
     ("effects::LIST_ASANA_PROJECTS", LIST_ASANA_PROJECTS),
 ];
 
@@ -52,12 +51,6 @@ const INSERT: &str = "
     insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
                          request, status)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'INTENDED')";
-
-const LIST: &str = "
-    select effect_key, provider, action, request, status, writes, provider_record_id, settled_by, intended_at, settled_at
-      from effects
-     where job_id = $1
-     order by effect_id";
 
 /// In the words of the index that is made for it.
 const LIST_ASANA_PROJECTS: &str = "
@@ -96,51 +89,6 @@ const UNKNOWN: &str = "
     update effects
        set status = 'UNKNOWN', settled_at = now()
      where effect_id = $1 and status = 'INTENDED'";
-
-/// A write as its job's owner may see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Effect {
-    /// Made from what is written, the same for every attempt at it.
-    pub effect_key: String,
-    /// At whom.
-    pub provider: Provider,
-    /// For a person: `PATCH contact 100451`.
-    pub action: String,
-    /// What is written.
-    pub request: Value,
-    /// How far it is.
-    pub status: EffectStatus,
-    /// How often it was sent, as far as we know.
-    pub writes: u16,
-    /// The provider's id of the record, once it is known.
-    pub provider_record_id: Option<String>,
-    /// How it is known that the write was made: `answer` or `look`.
-    pub settled_by: Option<String>,
-    /// When it was last about to be sent.
-    pub intended_at: Timestamp,
-    /// Since when its outcome is known.
-    pub settled_at: Option<Timestamp>,
-}
-
-/// The writes of a job, in the order in which it meant them.
-pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Effect>, StoreError> {
-    let rows = tx.inner.query_typed(LIST, &[(&job_id.0, Type::UUID)]).await?;
-    let from_row = |row: &Row| {
-        Ok(Effect {
-            effect_key: row.try_get("effect_key")?,
-            provider: row.try_get::<_, &str>("provider")?.parse()?,
-            action: row.try_get("action")?,
-            request: row.try_get("request")?,
-            status: row.try_get::<_, &str>("status")?.parse()?,
-            writes: row.try_get::<_, i16>("writes")?.cast_unsigned(),
-            provider_record_id: row.try_get("provider_record_id")?,
-            settled_by: row.try_get("settled_by")?,
-            intended_at: row.try_get("intended_at")?,
-            settled_at: row.try_get("settled_at")?,
-        })
-    };
-    rows.iter().map(from_row).collect()
-}
 
 /// The projects of an Asana workspace that jobs have made, and those that a webhook watches.
 pub async fn list_asana_projects(
