@@ -4,17 +4,11 @@
 
 mod scene;
 
-use futures_util::future::join_all;
-use scene::{
-    Scene, WORKSPACE,
-    crash::{Point, killed_at, points},
-    handle,
-};
+use scene::{Scene, WORKSPACE, handle};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
 
 const TASK: &str = "1200000000000002";
-const STEPS: [&str; 5] = ["read-task", "check-task", "find-deal", "add-note", "store-report"];
 
 async fn scene_with(change: Value) -> (Scene, JobId) {
     let scene = Scene::empty().await;
@@ -151,18 +145,4 @@ async fn a_note_that_was_not_taken_is_written_when_hubspot_is_back() {
     assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
     assert_eq!(scene.writes().await.len(), 1);
     assert_eq!(scene.database.text("select settled_by from effects").await, "answer");
-}
-
-async fn is_noted_once_when_killed_at(point: Point) {
-    let (scene, job_id) = scene_with(json!({})).await;
-    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-    assert_eq!(scene.writes().await.len(), 1, "{point:?}");
-    assert_eq!(scene.database.text("select status from effects").await, "DONE", "{point:?}");
-}
-
-#[tokio::test]
-async fn a_worker_killed_anywhere_is_resumed_and_adds_the_note_once() {
-    for group in points(&STEPS, &["add-note"]).chunks(4) {
-        join_all(group.iter().copied().map(is_noted_once_when_killed_at)).await;
-    }
 }

@@ -15,7 +15,7 @@ use zixly_store::{
     polls::{self, DuePoll},
     requests::{self, Requested},
 };
-use zixly_testkit::{Ending, Role};
+use zixly_testkit::Role;
 use zixly_worker::steps_of;
 
 /// How many scenes are played at the same time.
@@ -206,7 +206,7 @@ async fn a_worker_that_is_killed_in_any_step_is_replaced_by_one_that_goes_on() {
     let points = all_steps().flat_map(|(case, step)| places.map(|place| (case, format!("{place}:{step}"))));
     for_each(points.map(async |(case, point)| {
         let (scene, job_id) = scene_of(case).await;
-        assert!(dies_at(&scene, job_id, &format!("{point}=return")).await, "no worker came by {point}");
+        assert!(scene.dies_at(job_id, &format!("{point}=return")).await, "no worker came by {point}");
         assert_eq!(scene.status(job_id).await, "RUNNING", "{point}");
         goes_on_to_the_end(&scene, case, job_id, &point).await;
     }))
@@ -221,7 +221,7 @@ async fn a_worker_that_is_killed_between_a_write_and_its_record_writes_nothing_t
     for_each(points.map(async |(case, point)| {
         for nth in 0.. {
             let (scene, job_id) = scene_of(case).await;
-            let died = dies_at(&scene, job_id, &format!("{point}={nth}*off->return")).await;
+            let died = scene.dies_at(job_id, &format!("{point}={nth}*off->return")).await;
             goes_on_to_the_end(&scene, case, job_id, point).await;
             if !died {
                 break;
@@ -275,21 +275,6 @@ async fn retry(scene: &Scene, job_id: JobId) {
     let wish = requests::retry(&tx, scene.tenant_id, job_id, "user/1").await.unwrap();
     tx.commit().await.unwrap();
     assert!(matches!(wish, Requested::Noted(_)), "{wish:?}");
-}
-
-/// Whether a worker with this failpoint dies of the job.
-async fn dies_at(scene: &Scene, job_id: JobId, failpoint: &str) -> bool {
-    let mut worker = scene.worker_process(Some(failpoint)).await;
-    for _ in 0..4 {
-        match worker.invoke_as_lambda(serde_json::to_value(scene.ring(job_id)).unwrap()).await {
-            Ending::Died(_) => return true,
-            Ending::Answered(answer) => assert_eq!(answer.unwrap()["batchItemFailures"], json!([])),
-            Ending::Overdue => panic!("{failpoint}: the worker hangs"),
-        }
-        scene.hurry().await;
-    }
-    worker.kill().await;
-    false
 }
 
 async fn goes_on_to_the_end(scene: &Scene, case: Case, job_id: JobId, point: &str) {

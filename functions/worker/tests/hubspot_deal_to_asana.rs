@@ -4,18 +4,11 @@
 
 mod scene;
 
-use futures_util::future::join_all;
-use scene::{
-    PORTAL_ID, Scene, WORKSPACE,
-    crash::{Point, killed_at, points},
-    handle,
-};
+use scene::{PORTAL_ID, Scene, WORKSPACE, handle};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
 
 const DEAL_ID: &str = "987654321";
-const STEPS: [&str; 6] =
-    ["read-deal", "check-deal", "find-task", "create-project", "create-task", "store-report"];
 const ALL_WRITES: [&str; 2] = ["/api/1.0/projects", "/api/1.0/tasks"];
 
 async fn scene_with(stage: &str) -> (Scene, JobId) {
@@ -148,19 +141,4 @@ async fn a_revoked_authorisation_parks_the_job_and_says_so() {
     assert_eq!(scene.job_column(job_id, "status || ' ' || waiting_reason").await, "QUEUED reauthorisation");
     let state = "select status from connections where provider = 'asana'";
     assert_eq!(scene.database.text(state).await, "NEEDS_AUTHORISATION");
-}
-
-async fn is_made_once_when_killed_at(point: Point) {
-    let (scene, job_id) = scene_with("closedwon").await;
-    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-    assert_eq!(written(&scene).await, ALL_WRITES, "{point:?}");
-    let open = "select count(*) from effects where status <> 'DONE'";
-    assert_eq!(scene.database.count(open).await, 0, "{point:?}");
-}
-
-#[tokio::test]
-async fn a_worker_killed_anywhere_is_resumed_and_makes_the_project_once() {
-    for group in points(&STEPS, &["create-project", "create-task"]).chunks(4) {
-        join_all(group.iter().copied().map(is_made_once_when_killed_at)).await;
-    }
 }

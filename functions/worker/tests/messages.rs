@@ -178,3 +178,20 @@ async fn a_silent_database_does_not_cost_the_message() {
     assert!(began.elapsed() < std::time::Duration::from_secs(10));
     assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 1);
 }
+
+#[tokio::test]
+async fn a_job_that_kills_every_worker_fails_and_is_laid_aside() {
+    let scene = Scene::paid_invoice().await;
+    let job_id = scene.job_for_invoice(1).await;
+    for _ in 0..5 {
+        assert!(scene.dies_at(job_id, "begun:read-invoice=return").await);
+        scene.hurry().await;
+    }
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "FAILED");
+    let reason = "the step read-invoice was begun 5 times without an outcome: the worker died each time";
+    assert_eq!(scene.job_column(job_id, "error_message").await, reason);
+    let buried = scene.aws.receive(&scene.dead_letter_queue_url).await;
+    assert_eq!(buried.len(), 1);
+    let attribute = &buried[0].message_attributes().unwrap()["reason"];
+    assert_eq!(attribute.string_value(), Some(reason));
+}

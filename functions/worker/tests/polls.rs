@@ -6,13 +6,8 @@ mod scene;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
-use scene::{
-    PORTAL_ID, Scene, WORKSPACE,
-    crash::{Point, killed_at, points},
-    handle,
-};
+use scene::{PORTAL_ID, Scene, WORKSPACE, handle};
 use serde_json::{Value, json};
 use zixly_domain::{ConnectionId, JobId, Workflow};
 use zixly_store::polls::{self, DuePoll};
@@ -296,17 +291,4 @@ async fn without_a_project_asana_is_not_asked() {
     let job_id = asana_poll(&scene).await;
     assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
     assert_eq!(scene.calls().await, Vec::<String>::new());
-}
-
-async fn starts_one_job_when_killed_at(point: Point) {
-    let scene = Scene::paid_invoice().await;
-    let job_id = xero_poll(&scene).await;
-    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-    assert_eq!(jobs_of(&scene, Workflow::XeroInvoiceToHubspot).await.len(), 1, "{point:?}");
-}
-
-#[tokio::test]
-async fn a_worker_killed_anywhere_is_resumed_and_starts_each_job_once() {
-    let points = points(&["list-paid-invoices", "start-jobs"], &[]);
-    join_all(points.into_iter().map(starts_one_job_when_killed_at)).await;
 }

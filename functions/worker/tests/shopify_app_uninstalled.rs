@@ -2,11 +2,7 @@
 
 mod scene;
 
-use scene::{
-    SHOP, Scene,
-    crash::{Point, killed_at, points},
-    handle,
-};
+use scene::{SHOP, Scene, handle};
 use serde_json::json;
 use zixly_domain::{JobId, Provider, Workflow};
 
@@ -91,13 +87,14 @@ async fn it_can_be_told_twice_and_of_a_shop_that_nobody_knows() {
 
 #[tokio::test]
 async fn a_worker_killed_anywhere_is_resumed_and_the_tokens_go() {
-    // Not while it asks: it would take the lease on the shop's refused refresh along, and its successor waits that out.
-    let asked = [Point::Recorded("ask-shop")];
-    for point in asked.into_iter().chain(points(&["end-connection", "remove-tokens"], &[])) {
+    for place in
+        ["recorded:ask-shop", "worked:end-connection", "recorded:end-connection", "worked:remove-tokens"]
+    {
         let scene = Scene::empty().await;
         let job_id = removed(&scene).await;
-        assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-        assert_eq!(scene.database.text(STATUS).await, "NEEDS_AUTHORISATION", "{point:?}");
-        assert!(scene.token_sets().fetch(scene.shopify_token_set).await.is_err(), "{point:?}");
+        assert!(scene.dies_at(job_id, &format!("{place}=return")).await, "{place}");
+        scene.hurry().await;
+        assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED", "{place}");
+        assert!(scene.token_sets().fetch(scene.shopify_token_set).await.is_err(), "{place}");
     }
 }

@@ -4,25 +4,11 @@
 
 mod scene;
 
-use futures_util::future::join_all;
-use scene::{
-    SHOP, Scene,
-    crash::{Point, killed_at, points},
-    handle,
-};
+use scene::{SHOP, Scene, handle};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
 
 const ORDER_ID: &str = "5726128734520";
-const STEPS: [&str; 7] = [
-    "read-order",
-    "check-order",
-    "find-contact",
-    "create-contact",
-    "create-invoice",
-    "record-payment",
-    "store-report",
-];
 
 /// As a webhook carries it.
 fn order(change: Value) -> Value {
@@ -349,19 +335,4 @@ async fn without_credentials_for_a_provider_its_jobs_wait_and_others_run() {
     handle(&worker, scene.ring(order)).await;
     assert_eq!(scene.job_column(order, "status || ' ' || waiting_reason").await, "QUEUED backoff");
     assert_eq!(scene.run_to_the_end(&worker, invoice).await, "COMPLETED");
-}
-
-async fn is_booked_once_when_killed_at(point: Point) {
-    let (scene, job_id) = scene_with(json!({})).await;
-    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-    assert_eq!(paths(&scene.writes().await), ALL_WRITES, "{point:?}");
-    let open = "select count(*) from effects where status <> 'DONE'";
-    assert_eq!(scene.database.count(open).await, 0, "{point:?}");
-}
-
-#[tokio::test]
-async fn a_worker_killed_anywhere_is_resumed_and_books_the_order_once() {
-    for group in points(&STEPS, &["create-contact", "create-invoice", "record-payment"]).chunks(4) {
-        join_all(group.iter().copied().map(is_booked_once_when_killed_at)).await;
-    }
 }

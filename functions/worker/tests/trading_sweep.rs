@@ -7,12 +7,7 @@ mod scene;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use scene::{
-    Scene,
-    crash::{Point, killed_at},
-    handle,
-};
+use scene::{Scene, handle};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 use zixly_auth::CallbackToken;
@@ -320,31 +315,6 @@ async fn a_sweep_without_combinations_ends_well() {
         result["summary"],
         "No combination of BTC-USD has a fast window that is shorter than the slow one."
     );
-}
-
-async fn is_submitted_once_when_killed_at(point: Point) {
-    let scene = instant_scene().await;
-    let job_id = job(&scene, json!({})).await;
-    assert_eq!(killed_at(&scene, job_id, point).await, "COMPLETED", "{point:?}");
-    assert_completed_once(&scene, job_id).await;
-}
-
-#[tokio::test]
-async fn a_worker_killed_anywhere_is_resumed_and_submits_once() {
-    let points = [
-        Point::Begun("submit-sweep"),
-        Point::Called("submit-sweep", 1),
-        Point::Recorded("submit-sweep"),
-        Point::Worked("await-sweep"),
-        Point::Recorded("await-sweep"),
-        Point::Worked("store-results"),
-        Point::Recorded("store-results"),
-        Point::Worked("store-report"),
-        Point::Recorded("store-report"),
-    ];
-    for group in points.chunks(4) {
-        join_all(group.iter().copied().map(is_submitted_once_when_killed_at)).await;
-    }
 }
 
 #[tokio::test]

@@ -79,7 +79,16 @@ impl Slack {
         let request = self.http.post(target).json(&wire::HookMessage { text: escaped(text) });
         let answer = http::send(PROVIDER, request).await?;
         if !answer.status.is_success() {
-            return Err(answer.failure(PROVIDER, answer.text(), &secrets));
+            let words = answer.text();
+            // Its owner has removed the webhook, or Slack the team: the next one has another URL.
+            if matches!(
+                words.as_deref(),
+                Some("no_service" | "no_active_hooks" | "no_team" | "team_disabled" | "invalid_token")
+            ) {
+                let reason = ReauthorisationReason::Disconnected;
+                return Err(ConnectorError::ReauthorisationNeeded { provider: PROVIDER, reason });
+            }
+            return Err(answer.failure(PROVIDER, words, &secrets));
         }
         if answer.body.trim_ascii() == b"ok" {
             return Ok(());

@@ -185,9 +185,11 @@ async fn an_incoming_webhook_gets_the_text_and_nothing_else() {
 
 #[tokio::test]
 async fn an_incoming_webhook_says_no_in_words() {
-    for (status, code) in
-        [(404, "no_service"), (400, "invalid_payload"), (410, "channel_is_archived"), (403, "invalid_token")]
-    {
+    for (status, code) in [(404, "no_service"), (403, "invalid_token"), (404, "no_active_hooks")] {
+        let error = post_to_webhook(ResponseTemplate::new(status).set_body_string(code)).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::ReauthorisationNeeded { .. }), "{code}: {error:?}");
+    }
+    for (status, code) in [(400, "invalid_payload"), (410, "channel_is_archived")] {
         let error = post_to_webhook(ResponseTemplate::new(status).set_body_string(code)).await.unwrap_err();
         let ConnectorError::Rejected { status: told, words, .. } = error else { panic!("{error:?}") };
         assert_eq!((told, words.0.as_str()), (status, code));

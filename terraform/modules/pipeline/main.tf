@@ -28,6 +28,9 @@ locals {
     SWEEP_CALLBACK_URL = "${local.public_base_url}/webhook/sweep-callback"
   }
 
+  # However much one tenant has to do, half of the workers are for the others.
+  tenant_concurrency = max(2, floor(var.worker_maximum_concurrency / 2))
+
   email_environment = var.email == null ? {} : {
     EMAIL_SENDER = var.email.sender
     SES_API_URL  = coalesce(var.provider_endpoints.ses_api_url, "https://email.${data.aws_region.current.name}.amazonaws.com")
@@ -105,6 +108,7 @@ module "worker" {
     SHOPIFY_API_VERSION   = var.provider_endpoints.shopify_api_version
     ASANA_API_URL         = var.provider_endpoints.asana_api_url
     ASANA_TOKEN_URL       = var.provider_endpoints.asana_token_url
+    TENANT_CONCURRENCY    = tostring(local.tenant_concurrency)
     SLACK_API_URL         = var.provider_endpoints.slack_api_url
     SLACK_HOOKS_URL       = var.provider_endpoints.slack_hooks_url
   }, local.trading_environment, local.email_environment)

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test file uses its part of the scene")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-pub mod crash;
 pub mod crowd;
 
 use std::{
@@ -27,7 +26,7 @@ use zixly_store::{
     deliveries::{Received, file},
     requests, triggers,
 };
-use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
+use zixly_testkit::{AWS_ENVIRONMENT, Ending, FunctionProcess, LocalAws, Role, TestDatabase};
 use zixly_worker::{App, WorkerConfig};
 
 pub const INVOICE_ID: &str = "a03ffcd2-5d91-4c7e-b483-318584e9e439";
@@ -373,6 +372,21 @@ impl Scene {
             .chain([("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone())])
             .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), point.to_owned())));
         FunctionProcess::start(env!("CARGO_BIN_EXE_zixly-worker"), environment, Duration::from_secs(30)).await
+    }
+
+    /// Rings a worker with this failpoint until it dies of the job; false if it never does.
+    pub async fn dies_at(&self, job_id: JobId, failpoint: &str) -> bool {
+        let mut worker = self.worker_process(Some(failpoint)).await;
+        for _ in 0..4 {
+            match worker.invoke_as_lambda(serde_json::to_value(self.ring(job_id)).unwrap()).await {
+                Ending::Died(_) => return true,
+                Ending::Answered(answer) => assert_eq!(answer.unwrap()["batchItemFailures"], json!([])),
+                Ending::Overdue => panic!("{failpoint}: the worker hangs"),
+            }
+            self.hurry().await;
+        }
+        worker.kill().await;
+        false
     }
 
     pub fn ring(&self, job_id: JobId) -> SqsEvent {
