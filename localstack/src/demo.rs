@@ -14,8 +14,8 @@ use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zixly_domain::{JobId, JobStatus, Provider, TenantId, jobs_for};
-use zixly_store::ledger::Entry;
 use zixly_store::jobs::Job;
+use zixly_store::ledger::Entry;
 use zixly_store::steps::Step;
 use zixly_store::{Store, jobs, ledger, steps};
 use zixly_webhooks::{Request, Verified, parse};
@@ -310,7 +310,10 @@ impl Demo {
     async fn recorded(&self, job: &Job) -> anyhow::Result<(Vec<Step>, Vec<Entry>)> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.tenant_id).await?;
-        let recorded = (steps::list(&tx, job.job_id).await?, ledger::list_of_job(&tx, self.tenant_id, job.job_id).await?);
+        let recorded = (
+            steps::list(&tx, job.job_id).await?,
+            ledger::list_of_job(&tx, self.tenant_id, job.job_id).await?,
+        );
         tx.commit().await?;
         Ok(recorded)
     }

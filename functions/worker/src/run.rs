@@ -19,6 +19,9 @@ use crate::{
     workflows,
 };
 
+/// By how much a job's own message may come before the job is due.
+const TOO_EARLY: Duration = Duration::from_secs(5);
+
 impl App {
     /// Answers a job's doorbell. One that rings early, late, twice or for nothing does no harm.
     pub(crate) async fn run_job(
@@ -49,10 +52,14 @@ impl App {
                 self.ring_next_in_line(store, tenant_id).await;
                 Ok(())
             }
-            // Whoever holds it may die, and take the message that brought it along.
-            Claimed::Held(until) => Ok(self.queue.send_after(&message, time_until(until)).await?),
-            Claimed::NotDue(Some(due_at)) => Ok(self.queue.send_after(&message, time_until(due_at)).await?),
-            Claimed::NotDue(None) | Claimed::Ended(_) => Ok(()),
+            // Our clock is ahead of PostgreSQL's, or SQS's is.
+            Claimed::NotDue(Some(due_at)) if time_until(due_at) < TOO_EARLY => {
+                Ok(self.queue.send_after(&message, time_until(due_at)).await?)
+            }
+            // Somebody else's message comes at the time: the one that brought the job to who holds it, or the one that
+            // was sent when it began to wait; should that be lost, the scheduler's. Sent on, this one would come
+            // again and again beside it.
+            Claimed::Held(_) | Claimed::NotDue(_) | Claimed::Ended(_) => Ok(()),
             // It can never succeed: laid down with the reason, and acknowledged.
             Claimed::Unknown => {
                 self.bury(&message.to_body(), &format!("tenant {tenant_id} has no job {job_id}")).await

@@ -123,14 +123,31 @@ async fn while_the_database_is_away_a_message_is_put_off_and_not_counted() {
 }
 
 #[tokio::test]
-async fn a_doorbell_that_rings_too_early_is_hung_up_again() {
+async fn a_doorbell_that_rings_too_early_is_hung_up_again_only_if_it_may_be_the_jobs_own() {
+    for (due_in, kept) in [("3 seconds", 1), ("5 minutes", 0)] {
+        let scene = Scene::paid_invoice().await;
+        let job_id = scene.job_for_invoice(1).await;
+        let later =
+            format!("update pipeline_jobs set waiting_reason = 'poll', due_at = now() + interval '{due_in}'");
+        scene.database.superuser().await.batch_execute(&later).await.unwrap();
+        handle(&scene.worker(), scene.ring(job_id)).await;
+        assert_eq!(scene.status(job_id).await, "QUEUED");
+        assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, kept, "{due_in}");
+    }
+}
+
+/// The message that brought the job to who holds it comes again should he die; another beside it would only add to a
+/// queue that is long already.
+#[tokio::test]
+async fn a_doorbell_for_a_job_that_is_held_is_not_sent_on() {
     let scene = Scene::paid_invoice().await;
     let job_id = scene.job_for_invoice(1).await;
-    let later = "update pipeline_jobs set waiting_reason = 'poll', due_at = now() + interval '5 minutes'";
-    scene.database.superuser().await.batch_execute(later).await.unwrap();
-    handle(&scene.worker(), scene.ring(job_id)).await;
-    assert_eq!(scene.status(job_id).await, "QUEUED");
-    assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 1);
+    let held = "update pipeline_jobs set status = 'RUNNING', fence = 1, started_at = now(),
+                       lease_expires_at = now() + interval '1 minute'";
+    scene.database.superuser().await.batch_execute(held).await.unwrap();
+    assert_eq!(handle(&scene.worker(), scene.ring(job_id)).await.batch_item_failures, []);
+    assert_eq!(scene.aws.waiting_count(&scene.job_queue_url).await, 0);
+    assert_eq!(scene.database.count("select count(*) from outbox").await, 1, "the scheduler can still ring");
 }
 
 #[tokio::test]

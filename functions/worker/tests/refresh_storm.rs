@@ -142,7 +142,8 @@ async fn killed_at(point: &str, refreshes: usize) {
         }
         storm.run(&processes, &batches).await;
     }
-    let others = "select coalesce(string_agg(concat_ws(' ', status, waiting_reason, error_message), ', '), '')
+    let others =
+        "select coalesce(string_agg(concat_ws(' ', status, waiting_reason, error_message), ', '), '')
                     from pipeline_jobs where status <> 'COMPLETED'";
     assert_eq!(scene.database.text(others).await, "", "{point}");
     assert_eq!(storm.refreshes().await, vec![200; refreshes], "{point}");

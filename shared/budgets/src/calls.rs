@@ -40,7 +40,7 @@ const MAX_BLOCK: u32 = 8;
 /// How often workers may get in each other's way before one waits for the next slice.
 const MAX_TRIES: usize = 8;
 /// How long a limit counts that a provider has taught us.
-const TAUGHT_FOR: SignedDuration = SignedDuration::from_hours(1);
+const TAUGHT_FOR: SignedDuration = SignedDuration::from_mins(10);
 /// How long jobs may be sent away for, beyond the time when there is something to take: then the line begins anew.
 const LONGEST_LINE: SignedDuration = SignedDuration::from_mins(15);
 /// How long the budget of an account that nobody calls is kept.
@@ -105,7 +105,7 @@ struct Known {
 struct Documented {
     window: SignedDuration,
     /// What an account may have at most. A provider that tells nothing in its answers teaches by refusing: then the
-    /// budget is `least` for an hour.
+    /// budget is `least` for a while.
     most: u32,
     least: u32,
     /// What a call counts for, until the provider says.
@@ -136,10 +136,11 @@ const fn documented(provider: Provider) -> Documented {
         },
         // 1500 for who pays, 150 for who does not, and no header that tells which it is.
         Provider::Asana => Documented { window: a_minute, most: 1500, least: 150, cost: 1, at_once: 10 },
-        // About one a second for each channel; short bursts and several channels are taken.
-        Provider::Slack => Documented { window: a_second, most: 10, least: 1, cost: 1, at_once: any },
-        // What an account out of the sandbox begins with, and what one in it has.
-        Provider::Ses => Documented { window: a_second, most: 14, least: 1, cost: 1, at_once: any },
+        // Several hundred a minute for a workspace. The one a second that a channel takes is Slack's to tell.
+        Provider::Slack => Documented { window: a_second, most: 10, least: 5, cost: 1, at_once: any },
+        // The account's 14 a second are for all tenants, so each has half of them: one that floods leaves the others
+        // theirs.
+        Provider::Ses => Documented { window: a_second, most: 7, least: 2, cost: 1, at_once: any },
         // It documents nothing.
         Provider::Trading => Documented { window: a_second, most: 50, least: 5, cost: 1, at_once: any },
     }

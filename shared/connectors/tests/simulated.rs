@@ -107,7 +107,7 @@ async fn an_incoming_webhook_is_posted_to_by_its_url_alone() {
     assert_eq!(world.keys().await, ["1 &lt; 2"]);
     world.control("faults", json!({ "provider": "slack", "fault": "revoke" })).await;
     let error = slack.post_to_webhook(&url, "again").await.expect_err("the webhook is gone");
-    assert!(matches!(&error, ConnectorError::Rejected { status: 404, words, .. } if words.0 == "no_service"));
+    assert!(matches!(error, ConnectorError::ReauthorisationNeeded { .. }), "{error:?}");
 }
 
 #[tokio::test]

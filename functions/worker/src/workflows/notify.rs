@@ -137,10 +137,11 @@ impl Message<'_> {
         let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let mail =
             Email { from: &email.sender, to: &to, subject: self.news.summary, text: &text, job_tag: &job_id };
-        // The account's limit is shared by all tenants.
+        // The account is the installation's, and each tenant has a part of it.
+        let tenant = self.context.claim.tenant_id.to_string();
         let send = async || {
             let send = async || email.ses.send(&mail, Timestamp::now()).await;
-            Ok(self.context.access().within_budget(Provider::Ses, "", send).await?)
+            Ok(self.context.access().within_budget(Provider::Ses, &tenant, send).await?)
         };
         let key = format!("email/{}/{}", digest(addresses), self.news.key);
         let request = json!({ "to": addresses, "subject": self.news.summary });
