@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test fuzz lint fmt build
+.PHONY: help setup check command demo up down test chaos fuzz lint fmt build
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -29,6 +29,12 @@ down: command ## Stop the stack and forget its data
 test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 	cargo test --workspace --no-run
 	$(ZIXLY) services -- cargo test --workspace --no-fail-fast
+
+# The functions as their own tests build them: those can be killed at a named point.
+chaos: command ## Break everything under 10,000 deliveries, as SEED says (the time): nothing is lost, nothing done twice
+	cargo test --no-run --package zixly-localstack --package zixly-webhook --package zixly-worker --package zixly-scheduler
+	@SEED=$(or $(SEED),$(shell date +%s)) DELIVERIES=$(or $(DELIVERIES),10000) \
+		$(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test chaos
 
 fuzz: setup $(FUZZ)/cargo-fuzz ## Fuzz each verifier and parser of deliveries for SECONDS (60); needs a nightly Rust
 	@PATH="$(CURDIR)/$(FUZZ):$$PATH" shared/webhooks/fuzz/run.sh $(or $(SECONDS),60)

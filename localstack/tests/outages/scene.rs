@@ -9,7 +9,7 @@ use zixly_domain::{Provider, TenantId, jobs_for};
 use zixly_store::webhook_endpoints::{self, NewEndpoint};
 use zixly_testkit::{
     AWS_ENVIRONMENT, AwsServer, FunctionProcess, LocalAws, Post, PostgresServer, Role, TestDatabase,
-    function_binary, post,
+    function_binary, post, sqs_event,
 };
 use zixly_webhooks::{Request, Verified, parse};
 
@@ -138,8 +138,7 @@ impl Scene {
             }
             let mut to_file = Vec::new();
             for message in &messages {
-                let body = message.body().unwrap_or_default();
-                let content: Value = serde_json::from_str(body).unwrap();
+                let content: Value = serde_json::from_str(message.body().unwrap_or_default()).unwrap();
                 match content["type"].as_str() {
                     Some("ring") => {
                         let job_id = content["job_id"].as_str().unwrap();
@@ -147,16 +146,13 @@ impl Scene {
                             drained.rung.insert(job_id.to_owned());
                         }
                     }
-                    Some("file") => to_file.push(json!({
-                        "messageId": message.message_id(), "receiptHandle": message.receipt_handle(), "body": body,
-                        "eventSource": "aws:sqs", "attributes": {}, "messageAttributes": {},
-                    })),
+                    Some("file") => to_file.push(message.clone()),
                     other => panic!("the queue has a message of type {other:?}"),
                 }
             }
             if !to_file.is_empty() {
                 drained.filed += to_file.len();
-                let answer = worker.invoke(json!({ "Records": to_file })).await;
+                let answer = worker.invoke(sqs_event(&to_file)).await;
                 assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })));
             }
             self.aws.delete(&self.job_queue_url, &messages).await;

@@ -14,7 +14,7 @@ mod servers;
 mod settings;
 
 pub use database::{Role, TestDatabase, query};
-pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws, SqsMessage};
+pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws, SqsMessage, sqs_event};
 pub use post::Post;
-pub use runtime_api::{Ending, FunctionProcess, function_binary};
+pub use runtime_api::{Ending, FunctionProcess, function_binary, release_function_binary};
 pub use servers::{AwsServer, PostgresServer};

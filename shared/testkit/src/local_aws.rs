@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
 use aws_types::SdkConfig;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use zixly_lambda_kit::aws::sdk_config;
 
@@ -247,6 +248,17 @@ impl LocalAws {
     pub fn secret_prefix(&self) -> String {
         format!("{}/token-sets/", self.name)
     }
+}
+
+/// The event that an event source mapping makes of these messages.
+pub fn sqs_event(messages: &[Message]) -> Value {
+    let record = |message: &Message| {
+        json!({
+            "messageId": message.message_id(), "receiptHandle": message.receipt_handle(), "body": message.body(),
+            "eventSource": "aws:sqs", "attributes": {}, "messageAttributes": {},
+        })
+    };
+    json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
 }
 
 fn seconds(duration: Duration) -> i32 {

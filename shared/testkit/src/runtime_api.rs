@@ -6,7 +6,7 @@ use std::{
     path::{Path as FilePath, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -72,6 +72,34 @@ pub fn function_binary(name: &str) -> String {
         "{name} is not built: run `cargo test --no-run -p zixly-webhook -p zixly-worker -p zixly-scheduler` first"
     );
     binary.to_str().expect("the target folder's name is text").to_owned()
+}
+
+/// A function as it is deployed, for what is about speed.
+pub fn release_function_binary(name: &str) -> String {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let binary = FOLDER.get_or_init(build_release_functions).join(name).join("bootstrap");
+    binary.to_str().expect("the target folder's name is text").to_owned()
+}
+
+/// As `zixly up` builds them, so that one of the two finds what the other has compiled.
+#[expect(clippy::disallowed_methods, reason = "the build needs the compiler and what is installed here")]
+fn build_release_functions() -> PathBuf {
+    let tools = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/bin");
+    let folder = PathBuf::from(function_binary("zixly-worker")).with_file_name("release-functions");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([tools.clone()].into_iter().chain(std::env::split_paths(&path)));
+    let built = std::process::Command::new(tools.join("cargo-lambda"))
+        .args(["lambda", "build", "--release"])
+        .args(["--package", "zixly-webhook", "--package", "zixly-worker", "--package", "zixly-scheduler"])
+        .arg("--lambda-dir")
+        .arg(&folder)
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("PATH", path.expect("a path of folders"))
+        .stdout(Stdio::null())
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "the functions cannot be built");
+    folder
 }
 
 impl FunctionProcess {

@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::Pid;
 use rand::Rng;
 use secrecy::SecretString;
@@ -20,6 +21,9 @@ use crate::{query, settings};
 
 /// How long a server may take to be ready, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a server may come to in a long test, in bytes.
+const ROOM: u64 = 4 << 30;
 
 /// A PostgreSQL cluster that keeps what it has committed, whatever happens to it. Dropped, it is gone.
 pub struct PostgresServer {
@@ -168,7 +172,7 @@ fn serve(programs: &Path, folder: &Path, owner: (u32, u32), port: u16) -> Child 
     command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     // The machine does not crash, so what the server has written by the time of a commit is as good as on the disk.
-    command.args(["-c", "fsync=off"]);
+    command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     spawn(command, folder)
 }
 
@@ -192,9 +196,14 @@ fn log(folder: &Path) -> File {
     File::options().create(true).append(true).open(folder.join("log")).unwrap()
 }
 
-/// Where an account can reach it that PostgreSQL runs as instead of root.
+/// In memory where there is a place for that: these servers write much that nobody reads again. An account can reach it
+/// that PostgreSQL runs as instead of root.
 fn new_folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("zixly-test-{name}-{:016x}", rand::random::<u64>()));
+    let memory = PathBuf::from("/dev/shm");
+    let has_room =
+        statvfs(&memory).is_ok_and(|memory| memory.blocks_available() * memory.fragment_size() > ROOM);
+    let parent = if has_room { memory } else { std::env::temp_dir() };
+    let folder = parent.join(format!("zixly-test-{name}-{:016x}", rand::random::<u64>()));
     DirBuilder::new().mode(0o711).create(&folder).unwrap();
     folder
 }
