@@ -93,8 +93,7 @@ impl Keys {
     }
 }
 
-/// Where a tenant's news go.
-const SLACK_CHANNEL: &str = "C024BE91L";
+/// Who hears of everything.
 const OFFICE: &str = "office@example.com";
 
 /// A tenant, and what its values are called in the stack's env file.
@@ -211,7 +210,7 @@ impl Tenant {
             users::insert(&tx, self.tenant_id, *user_id, &email(*user_id, *role), *role).await?;
         }
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
-            workflow_settings::set(&tx, self.tenant_id, *workflow, true, &self.settings()).await?;
+            workflow_settings::set(&tx, self.tenant_id, *workflow, true, &self.settings(*workflow)).await?;
         }
         tx.commit().await?;
         drop(session);
@@ -238,11 +237,18 @@ impl Tenant {
         Ok(())
     }
 
-    /// What a job has done is told to a channel in Slack, and to the office.
-    fn settings(&self) -> WorkflowSettings {
+    /// What a job has done is told to a channel in Slack, and to the office. A channel takes about one message a second,
+    /// so each workflow has its own.
+    fn settings(&self, workflow: Workflow) -> WorkflowSettings {
+        let channel = match workflow {
+            Workflow::XeroInvoiceToHubspot => "C0INVOICES",
+            Workflow::ShopifyOrderToXero => "C0ORDERS",
+            Workflow::HubspotDealToAsana => "C0DEALS",
+            Workflow::AsanaTaskToHubspot => "C0TASKS",
+            _ => "C0OTHERS",
+        };
         let slack = self.accounts.iter().find(|(provider, _)| *provider == Provider::Slack);
-        let slack =
-            slack.map(|(_, team)| Channel::Slack { team: team.clone(), channel: SLACK_CHANNEL.to_owned() });
+        let slack = slack.map(|(_, team)| Channel::Slack { team: team.clone(), channel: channel.to_owned() });
         let email = Channel::Email { addresses: vec![OFFICE.to_owned()] };
         WorkflowSettings { notifications: slack.into_iter().chain([email]).collect() }
     }
