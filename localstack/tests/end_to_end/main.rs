@@ -94,7 +94,7 @@ async fn every_provider_delivers_and_its_job_completes(_: &mut World) {
         for provider in ["xero", "hubspot", "shopify", "asana"] {
             assert!(told.contains(&format!("events/{provider}-")), "{provider} is missing in\n{told}");
         }
-        assert_eq!(told.matches(" COMPLETED in ").count(), 4, "{told}");
+        assert_eq!(told.matches(" COMPLETED in ").count(), 5, "one of each workflow: {told}");
         assert_eq!(told.contains("no new job"), repeated, "{told}");
     }
 }
@@ -158,7 +158,10 @@ async fn a_paid_invoice_updates_hubspot_once_and_leaves_a_report(world: &mut Wor
     assert_eq!(writes[0]["method"], "PATCH");
     assert_eq!(writes[0]["body"]["properties"]["zixly_last_paid_amount"], "12.5");
     let ledger = world
-        .query(&format!("select status, settled_by, provider_record_id from effects where job_id = '{job}'"))
+        .query(&format!(
+            "select status, settled_by, provider_record_id from effects
+              where job_id = '{job}' and provider = 'hubspot'"
+        ))
         .await;
     assert_eq!(ledger, [["DONE", "answer", contact.as_str()]]);
 
@@ -363,7 +366,11 @@ async fn a_killed_worker_is_taken_over_and_writes_nothing_twice(world: &mut Worl
     let (job, status, words) = world.wait_for_job(&invoice).await;
     assert_eq!(status, "COMPLETED", "{words}");
     assert_eq!(world.seen("effects", &path).await.len(), 1);
-    let ledger = world.query(&format!("select status, settled_by from effects where job_id = '{job}'")).await;
+    let ledger = world
+        .query(&format!(
+            "select status, settled_by from effects where job_id = '{job}' and provider = 'hubspot'"
+        ))
+        .await;
     assert_eq!(ledger, [["DONE", "look"]]);
 }
 
@@ -392,7 +399,8 @@ fn refused(answer: &Answer) {
 async fn refusals(world: &World) -> u64 {
     let table = world.aws("DynamoDB_20120810.Scan", json!({ "TableName": "zixly-local-counters" })).await;
     let items = table["Items"].as_array().unwrap().iter();
-    items.map(|item| item["count"]["N"].as_str().unwrap().parse::<u64>().unwrap()).sum()
+    // The budgets of calls to providers are there too, and have no such number.
+    items.filter_map(|item| item["count"]["N"].as_str()).map(|count| count.parse::<u64>().unwrap()).sum()
 }
 
 async fn queue_url(world: &World, name: &str) -> String {
