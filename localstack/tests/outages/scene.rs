@@ -103,7 +103,15 @@ impl Scene {
             ("SHOPIFY_API_VERSION", "2026-10".to_owned()),
             ("HUBSPOT_API_VERSION", "2026-03".to_owned()),
         ];
-        let urls = ["XERO_API_URL", "XERO_TOKEN_URL", "HUBSPOT_API_URL", "ASANA_API_URL", "ASANA_TOKEN_URL"];
+        let urls = [
+            "XERO_API_URL",
+            "XERO_TOKEN_URL",
+            "HUBSPOT_API_URL",
+            "ASANA_API_URL",
+            "ASANA_TOKEN_URL",
+            "SLACK_API_URL",
+            "SLACK_HOOKS_URL",
+        ];
         settings.extend(urls.map(|name| (name, nowhere.to_owned())));
         self.function("zixly-worker", &settings, Duration::from_secs(30)).await
     }

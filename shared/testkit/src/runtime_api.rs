@@ -169,7 +169,10 @@ impl FunctionProcess {
 
     /// Hands the function an event and gives its answer: the response, or the error document.
     pub async fn invoke(&self, event: Value) -> Answer {
-        self.begin(event).await.await.expect("the function answers")
+        // One that has died says nothing for ever.
+        let answer = async { self.begin(event).await.await };
+        let answer = tokio::time::timeout(self.timeout + Duration::from_secs(60), answer).await;
+        answer.expect("an invocation ends in time").expect("the function answers")
     }
 
     /// Hands the function an event without waiting for the answer.
