@@ -11,10 +11,7 @@ use futures_util::{StreamExt, stream};
 use scene::{PORTAL_ID, SHOP, Scene, WORKSPACE};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
-use zixly_store::{
-    polls::{self, DuePoll},
-    requests::{self, Requested},
-};
+use zixly_store::requests::{self, Requested};
 use zixly_testkit::Role;
 use zixly_worker::steps_of;
 
@@ -103,13 +100,13 @@ async fn make_scene(Case { workflow, steps }: Case) -> (Scene, JobId) {
         }
         Workflow::XeroPaidInvoicesPoll => {
             let scene = Scene::paid_invoice().await;
-            let job_id = poll(&scene, workflow).await;
+            let job_id = scene.poll(workflow).await;
             (scene, job_id)
         }
         Workflow::AsanaCompletedTasksPoll => {
             let scene = scene_with_completed_task().await;
             scene.watch_asana_project("1200000000000050").await;
-            let job_id = poll(&scene, workflow).await;
+            let job_id = scene.poll(workflow).await;
             (scene, job_id)
         }
     }
@@ -125,20 +122,6 @@ async fn scene_with_completed_task() -> Scene {
     });
     scene.seed("asana", "task", task).await;
     scene
-}
-
-async fn poll(scene: &Scene, poll: Workflow) -> JobId {
-    let connection_id = match poll {
-        Workflow::XeroPaidInvoicesPoll => scene.xero_connection,
-        _ => scene.asana_connection,
-    };
-    let due = DuePoll { tenant_id: scene.tenant_id, connection_id, poll };
-    let store = scene.database.store(Role::Scheduler);
-    let mut session = store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    let job_id = polls::start(&tx, &due, Duration::ZERO).await.unwrap().unwrap();
-    tx.commit().await.unwrap();
-    job_id
 }
 
 /// Steps that this job passes through: one that it has no need of is not there.

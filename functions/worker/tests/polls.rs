@@ -9,27 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scene::{PORTAL_ID, Scene, WORKSPACE, handle};
 use serde_json::{Value, json};
-use zixly_domain::{ConnectionId, JobId, Workflow};
-use zixly_store::polls::{self, DuePoll};
-use zixly_testkit::Role;
-
-/// The next poll, as the scheduler starts it.
-async fn poll(scene: &Scene, poll: Workflow, connection_id: ConnectionId) -> JobId {
-    let due = DuePoll { tenant_id: scene.tenant_id, connection_id, poll };
-    let store = scene.database.store(Role::Scheduler);
-    let mut session = store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    let job_id = polls::start(&tx, &due, Duration::ZERO).await.unwrap().unwrap();
-    tx.commit().await.unwrap();
-    job_id
-}
+use zixly_domain::{JobId, Workflow};
 
 async fn xero_poll(scene: &Scene) -> JobId {
-    poll(scene, Workflow::XeroPaidInvoicesPoll, scene.xero_connection).await
+    scene.poll(Workflow::XeroPaidInvoicesPoll).await
 }
 
 async fn asana_poll(scene: &Scene) -> JobId {
-    poll(scene, Workflow::AsanaCompletedTasksPoll, scene.asana_connection).await
+    scene.poll(Workflow::AsanaCompletedTasksPoll).await
 }
 
 async fn jobs_of(scene: &Scene, workflow: Workflow) -> Vec<JobId> {

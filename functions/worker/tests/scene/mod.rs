@@ -24,6 +24,7 @@ use zixly_secrets::TokenSets;
 use zixly_simulator::{ClientCredentials, Running, Simulator, SimulatorConfig};
 use zixly_store::{
     deliveries::{Received, file},
+    polls::{self, DuePoll},
     requests, triggers,
 };
 use zixly_testkit::{AWS_ENVIRONMENT, Ending, FunctionProcess, LocalAws, Role, TestDatabase};
@@ -351,6 +352,21 @@ impl Scene {
         let mut session = store.session().await.unwrap();
         let tx = session.begin(self.tenant_id).await.unwrap();
         let job_id = triggers::start_once(&tx, self.tenant_id, &request).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        job_id
+    }
+
+    /// The next poll of this kind, as the scheduler starts it.
+    pub async fn poll(&self, poll: Workflow) -> JobId {
+        let connection_id = match poll {
+            Workflow::XeroPaidInvoicesPoll => self.xero_connection,
+            _ => self.asana_connection,
+        };
+        let due = DuePoll { tenant_id: self.tenant_id, connection_id, poll };
+        let store = self.database.store(Role::Scheduler);
+        let mut session = store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let job_id = polls::start(&tx, &due, Duration::ZERO).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         job_id
     }
