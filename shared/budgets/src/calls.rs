@@ -11,22 +11,22 @@
 //!
 //! While the table does not answer, calls go on: the provider refuses what is too much.
 
+mod documented;
+mod table;
 mod window;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zixly_domain::Provider;
 
 use crate::CounterError;
+use documented::{Documented, documented};
+use table::{Table, Written};
 use window::{Plan, Window};
 
 /// A table that does not answer must not hold up a call for longer.
@@ -39,12 +39,6 @@ const BLOCK_LIFE: SignedDuration = SignedDuration::from_secs(2);
 const MAX_BLOCK: u32 = 8;
 /// How often workers may get in each other's way before one waits for the next slice.
 const MAX_TRIES: usize = 8;
-/// How long a limit counts that a provider has taught us.
-const TAUGHT_FOR: SignedDuration = SignedDuration::from_mins(10);
-/// How long jobs may be sent away for, beyond the time when there is something to take: then the line begins anew.
-const LONGEST_LINE: SignedDuration = SignedDuration::from_mins(15);
-/// How long the budget of an account that nobody calls is kept.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// How long a call waits for others of this worker to end, at a provider that limits calls at once.
 const PLACE_WITHIN: Duration = Duration::from_secs(5);
 /// Beyond this many accounts, the worker begins to forget what it has seen of them.
@@ -61,6 +55,19 @@ pub struct Heard {
     pub cost: Option<u32>,
 }
 
+/// How an account's budget stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How much may be asked in a window.
+    pub limit: u32,
+    /// How much of that is left now.
+    pub left: u32,
+    /// How long the window is.
+    pub window: Duration,
+    /// The provider takes nothing before, if it has refused a call.
+    pub closed_until: Option<Timestamp>,
+}
+
 /// The right to make one call, held until it has ended.
 #[derive(Debug)]
 #[must_use]
@@ -68,8 +75,7 @@ pub struct Place(#[expect(dead_code, reason = "held, and given back when dropped
 
 /// The budgets of all accounts, as one worker shares them with the others.
 pub struct CallBudgets {
-    client: Client,
-    table: String,
+    table: Table,
     accounts: Mutex<HashMap<String, Arc<Account>>>,
     away_until: Mutex<Timestamp>,
 }
@@ -100,58 +106,11 @@ struct Known {
     cost: u32,
 }
 
-/// What a provider documents about its limits.
-#[derive(Debug, Clone, Copy)]
-struct Documented {
-    window: SignedDuration,
-    /// What an account may have at most. A provider that tells nothing in its answers teaches by refusing: then the
-    /// budget is `least` for a while.
-    most: u32,
-    least: u32,
-    /// What a call counts for, until the provider says.
-    cost: u32,
-    /// How many calls one worker makes at once.
-    at_once: usize,
-}
-
-const fn documented(provider: Provider) -> Documented {
-    let a_second = SignedDuration::from_secs(1);
-    let a_minute = SignedDuration::from_secs(60);
-    let any = Semaphore::MAX_PERMITS;
-    match provider {
-        // Xero takes 5 calls at once from all workers together, and tells in no header how many are under way. Two
-        // from each keeps two workers clear of it; beyond that, Xero's refusal comes without a time and is waited out
-        // for some seconds.
-        Provider::Xero => Documented { window: a_minute, most: 60, least: 60, cost: 1, at_once: 2 },
-        Provider::HubSpot => {
-            Documented { window: SignedDuration::from_secs(10), most: 110, least: 110, cost: 1, at_once: any }
-        }
-        // A bucket of points that fills in 20 s, whatever the plan.
-        Provider::Shopify => Documented {
-            window: SignedDuration::from_secs(20),
-            most: 2000,
-            least: 2000,
-            cost: 50,
-            at_once: any,
-        },
-        // 1500 for who pays, 150 for who does not, and no header that tells which it is.
-        Provider::Asana => Documented { window: a_minute, most: 1500, least: 150, cost: 1, at_once: 10 },
-        // Several hundred a minute for a workspace. The one a second that a channel takes is Slack's to tell.
-        Provider::Slack => Documented { window: a_second, most: 10, least: 5, cost: 1, at_once: any },
-        // The account's 14 a second are for all tenants, so each has half of them: one that floods leaves the others
-        // theirs.
-        Provider::Ses => Documented { window: a_second, most: 7, least: 2, cost: 1, at_once: any },
-        // It documents nothing.
-        Provider::Trading => Documented { window: a_second, most: 50, least: 5, cost: 1, at_once: any },
-    }
-}
-
 impl CallBudgets {
     /// Budgets in the table called `table`, the one that [`crate::Counters`] are in.
     pub fn new(config: &SdkConfig, table: String) -> Self {
         Self {
-            client: Client::new(config),
-            table,
+            table: Table::new(config, table),
             accounts: Mutex::default(),
             away_until: Mutex::new(Timestamp::UNIX_EPOCH),
         }
@@ -218,10 +177,25 @@ impl CallBudgets {
             let lesson = (rules.least < rules.most).then_some(rules.least);
             state.limit = lesson.or(state.limit);
             if !self.is_away(now) {
-                self.answer(self.close(&key, until, lesson, now), now).await;
+                self.answer(self.table.close(&key, until, lesson, now), now).await;
             }
         }
         self.stand_in_line(&key, provider, &known, until, now).await
+    }
+
+    /// How the account's budget stands for all workers; none while nothing is known of it, or the table does not answer.
+    /// It takes nothing.
+    pub async fn standing(&self, provider: Provider, account: &str, now: Timestamp) -> Option<Standing> {
+        let window = self.answer(self.table.read(&key(provider, account)), now).await??;
+        let rules = documented(provider);
+        let limit = window.taught_limit(now).unwrap_or(rules.most);
+        let taken = window.taken_at(window::slice_at(rules.window, now));
+        Some(Standing {
+            limit,
+            left: limit.saturating_sub(taken),
+            window: rules.window.unsigned_abs(),
+            closed_until: Some(window.closed_until).filter(|until| *until > now),
+        })
     }
 
     /// One call: of those that are taken already, or of the table's. If there is none, when there will be.
@@ -285,7 +259,7 @@ impl CallBudgets {
                 documented: rules.most,
                 now,
             };
-            let (write, calls) = match Window::plan(state.window.as_ref(), &asked) {
+            let (written, calls) = match Window::plan(state.window.as_ref(), &asked) {
                 Plan::Nothing { before } => {
                     return Ok(Taken::NothingBefore(match before {
                         window::Before::Slice(slice) => window::start_of(rules.window, slice),
@@ -293,27 +267,11 @@ impl CallBudgets {
                     }));
                 }
                 Plan::Spend { calls } => {
-                    let units = calls * state.cost;
-                    let write = self
-                        .update(key)
-                        .update_expression("SET #left = #left - :units")
-                        .condition_expression(
-                            "#slice >= :slice AND #left >= :units AND #left <= :ceiling AND \
-                             (attribute_not_exists(#closed) OR #closed <= :now)",
-                        )
-                        .expression_attribute_names("#slice", "slice")
-                        .expression_attribute_values(":slice", number(slice))
-                        .expression_attribute_values(":units", number(units))
-                        .expression_attribute_values(":ceiling", number(ceiling));
-                    (write, calls)
+                    (self.table.spend(key, slice, calls * state.cost, ceiling, now).await?, calls)
                 }
-                Plan::Replace { new, old, calls } => (self.replace(key, &new, old.as_ref(), now), calls),
+                Plan::Replace { new, old, calls } => (self.table.replace(key, &new, old, now).await?, calls),
             };
-            let write = write
-                .expression_attribute_names("#left", "left")
-                .expression_attribute_names("#closed", "closed_until_ms")
-                .expression_attribute_values(":now", number(now.as_millisecond()));
-            match self.send(write).await? {
+            match written {
                 Written::Yes(item) => {
                     state.window = Window::read(&item);
                     // What it was to be taught, it knows now.
@@ -328,72 +286,6 @@ impl CallBudgets {
             }
         }
         Ok(Taken::NothingBefore(slice_ends_at))
-    }
-
-    fn replace(
-        &self,
-        key: &str,
-        new: &Window,
-        old: Option<&(i64, u32)>,
-        now: Timestamp,
-    ) -> UpdateItemFluentBuilder {
-        let before = new.before.iter().map(number).collect();
-        let write = self
-            .update(key)
-            .update_expression(
-                "SET #slice = :slice, #left = :left, #share = :share, #before = :before, #limit = :limit, \
-                 #limit_until = :limit_until, #expires_at = :expires_at",
-            )
-            .expression_attribute_names("#slice", "slice")
-            .expression_attribute_names("#share", "share")
-            .expression_attribute_names("#before", "taken_before")
-            .expression_attribute_names("#limit", "limit")
-            .expression_attribute_names("#limit_until", "limit_until_ms")
-            .expression_attribute_names("#expires_at", "expires_at")
-            .expression_attribute_values(":slice", number(new.slice))
-            .expression_attribute_values(":left", number(new.left))
-            .expression_attribute_values(":share", number(new.share))
-            .expression_attribute_values(":before", AttributeValue::L(before))
-            .expression_attribute_values(":limit", number(new.limit))
-            .expression_attribute_values(":limit_until", number(new.limit_until.as_millisecond()))
-            .expression_attribute_values(":expires_at", number((now + KEPT_FOR).as_second()));
-        let open = "(attribute_not_exists(#closed) OR #closed <= :now)";
-        match old {
-            None => write.condition_expression(format!("attribute_not_exists(#slice) AND {open}")),
-            Some((slice, left)) => write
-                .condition_expression(format!("#slice = :old_slice AND #left = :old_left AND {open}"))
-                .expression_attribute_values(":old_slice", number(slice))
-                .expression_attribute_values(":old_left", number(left)),
-        }
-    }
-
-    /// Nobody takes anything before `until`.
-    async fn close(
-        &self,
-        key: &str,
-        until: Timestamp,
-        lesson: Option<u32>,
-        now: Timestamp,
-    ) -> Result<(), CounterError> {
-        let mut set = "SET #closed = :until, #expires_at = :expires_at".to_owned();
-        let mut write = self.update(key);
-        if let Some(least) = lesson {
-            set.push_str(", #limit = :limit, #limit_until = :limit_until");
-            write = write
-                .expression_attribute_names("#limit", "limit")
-                .expression_attribute_names("#limit_until", "limit_until_ms")
-                .expression_attribute_values(":limit", number(least))
-                .expression_attribute_values(":limit_until", number((now + TAUGHT_FOR).as_millisecond()));
-        }
-        let write = write
-            .update_expression(set)
-            .condition_expression("attribute_not_exists(#closed) OR #closed < :until")
-            .expression_attribute_names("#closed", "closed_until_ms")
-            .expression_attribute_names("#expires_at", "expires_at")
-            .expression_attribute_values(":until", number(until.as_millisecond()))
-            .expression_attribute_values(":expires_at", number((until + KEPT_FOR).as_second()));
-        self.send(write).await?;
-        Ok(())
     }
 
     /// How long to wait for a turn, the first of which is at `from`.
@@ -413,55 +305,9 @@ impl CallBudgets {
         let step_ms = (rules.window.as_millis() as i64 * i64::from(cost) / i64::from(limit)).max(1);
         let mut turn = from;
         if !self.is_away(now) {
-            turn = self.answer(self.next_turn(key, from, step_ms), now).await.unwrap_or(from);
+            turn = self.answer(self.table.next_turn(key, from, step_ms), now).await.unwrap_or(from);
         }
         Duration::try_from(turn.duration_since(now)).unwrap_or_default()
-    }
-
-    async fn next_turn(&self, key: &str, from: Timestamp, step_ms: i64) -> Result<Timestamp, CounterError> {
-        let line = || {
-            self.update(key)
-                .expression_attribute_names("#turn", "turn_ms")
-                .expression_attribute_values(":from", number(from.as_millisecond()))
-                .expression_attribute_values(":end", number((from + LONGEST_LINE).as_millisecond()))
-        };
-        for _ in 0..MAX_TRIES {
-            let after_the_last = line()
-                .update_expression("SET #turn = #turn + :step")
-                .condition_expression("#turn >= :from AND #turn < :end")
-                .expression_attribute_values(":step", number(step_ms));
-            if let Written::Yes(item) = self.send(after_the_last).await? {
-                return read_time(&item, "turn_ms");
-            }
-            let first = line()
-                .update_expression("SET #turn = :from")
-                .condition_expression("attribute_not_exists(#turn) OR #turn < :from OR #turn >= :end");
-            if let Written::Yes(item) = self.send(first).await? {
-                return read_time(&item, "turn_ms");
-            }
-        }
-        Err(CounterError("too many workers wrote to the same line".into()))
-    }
-
-    fn update(&self, key: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("counter_key", AttributeValue::S(key.to_owned()))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-
-    async fn send(&self, write: UpdateItemFluentBuilder) -> Result<Written, CounterError> {
-        match write.send().await {
-            Ok(answer) => Ok(Written::Yes(answer.attributes.unwrap_or_default())),
-            Err(error) => match error.into_service_error() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => {
-                    Ok(Written::No(failed.item.unwrap_or_default()))
-                }
-                error => Err(CounterError(error.into())),
-            },
-        }
     }
 
     /// What the table says, if it does in time. If not, it is left alone for a while.
@@ -519,14 +365,6 @@ enum Taken {
     NothingBefore(Timestamp),
 }
 
-type Item = HashMap<String, AttributeValue>;
-
-/// Whether the condition of a write held, and the item as it is now.
-enum Written {
-    Yes(Item),
-    No(Item),
-}
-
 impl Known {
     /// How much a window has, as far as we know.
     fn limit(&self, rules: Documented, now: Timestamp) -> u32 {
@@ -544,15 +382,6 @@ fn in_our_window(limit: u32, window: Duration, ours: SignedDuration) -> Option<u
 
 fn key(provider: Provider, account: &str) -> String {
     format!("calls/{provider}/{account}")
-}
-
-fn read_time(item: &Item, name: &str) -> Result<Timestamp, CounterError> {
-    let time = window::read_number(item, name).and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.ok_or_else(|| CounterError(format!("a budget has no time {name}").into()))
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

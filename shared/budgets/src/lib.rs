@@ -12,7 +12,7 @@ use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use zixly_domain::Provider;
 
-pub use calls::{CallBudgets, Heard, Place};
+pub use calls::{CallBudgets, Heard, Place, Standing};
 pub use requests::Allowance;
 use requests::FullWindows;
 

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 /// How many slices a provider's window has.
 const SLICES: usize = 12;
 
+/// How long a limit counts that a provider has taught us.
+pub(super) const TAUGHT_FOR: SignedDuration = SignedDuration::from_mins(10);
+
 /// A budget as it stands in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Window {
@@ -114,7 +117,7 @@ impl Window {
         }
         new.left = new.left.saturating_sub(calls * asked.cost);
         if let Some(limit) = asked.limit {
-            (new.limit, new.limit_until) = (limit, asked.now + super::TAUGHT_FOR);
+            (new.limit, new.limit_until) = (limit, asked.now + TAUGHT_FOR);
         }
         let old = seen.has_begun.then_some((seen.slice, seen.left));
         Plan::Replace { new: Box::new(new), old, calls }
@@ -123,6 +126,12 @@ impl Window {
     /// The limit that a provider has taught us, while it counts.
     pub(super) fn taught_limit(&self, now: Timestamp) -> Option<u32> {
         (self.limit > 0 && self.limit_until > now).then_some(self.limit)
+    }
+
+    /// How much was taken in the window that ends with `slice`.
+    pub(super) fn taken_at(&self, slice: i64) -> u32 {
+        let now = if self.has_begun && self.slice < slice { self.rolled(slice) } else { self.clone() };
+        now.before.iter().sum::<u32>() + now.share.saturating_sub(now.left)
     }
 
     /// The numbers at the beginning of a later slice, before it is known what that may have.
