@@ -27,6 +27,8 @@ pub enum Role {
     Worker,
     /// The scheduler function's.
     Scheduler,
+    /// The dashboard function's, which reads.
+    Dashboard,
 }
 
 /// A database of one test's own.
@@ -86,6 +88,7 @@ impl TestDatabase {
             Role::Webhook => "zixly_webhook",
             Role::Worker => "zixly_worker",
             Role::Scheduler => "zixly_scheduler",
+            Role::Dashboard => "zixly_dashboard",
         };
         let address = settings::optional("TEST_POOLER_ADDR").filter(|_| self.is_main_server());
         let address = address.unwrap_or_else(|| address_of(&self.server));
@@ -174,6 +177,12 @@ impl TestDatabase {
 /// The rows that `sql` gives at the database at `url`, every value as text and null as an empty one.
 pub async fn query(url: &str, sql: &str) -> Vec<Vec<String>> {
     try_query(url, sql).await.expect("the database is up and the query is right")
+}
+
+/// The code of the error that `sql` meets at the database at `url`; none if it is taken.
+pub async fn refusal(url: &str, sql: &str) -> Option<String> {
+    let error = try_query(url, sql).await.err()?;
+    Some(error.code().expect("the database is up").code().to_owned())
 }
 
 async fn try_query(url: &str, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {

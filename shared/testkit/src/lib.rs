@@ -6,6 +6,7 @@
 //! **Invariant:** a dev-dependency only; nothing here stands in for a part that could run for real.
 
 pub mod connector_conformance;
+mod contract;
 mod database;
 mod local_aws;
 pub mod post;
@@ -13,7 +14,8 @@ mod runtime_api;
 mod servers;
 mod settings;
 
-pub use database::{Role, TestDatabase, query};
+pub use contract::Contract;
+pub use database::{Role, TestDatabase, query, refusal};
 pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws, SqsMessage, sqs_event};
 pub use post::Post;
 pub use runtime_api::{Ending, FunctionProcess, function_binary, release_function_binary};
