@@ -45,6 +45,19 @@ impl Workflow {
         1
     }
 
+    /// Whose events start it, or stand in for them; none for one that is called for only.
+    pub const fn source(self) -> Option<Provider> {
+        match self {
+            Self::XeroInvoiceToHubspot | Self::XeroPaidInvoicesPoll => Some(Provider::Xero),
+            Self::ShopifyOrderToXero | Self::ShopifyAppUninstalled | Self::ShopifyPrivacyRequest => {
+                Some(Provider::Shopify)
+            }
+            Self::HubspotDealToAsana => Some(Provider::HubSpot),
+            Self::AsanaTaskToHubspot | Self::AsanaCompletedTasksPoll => Some(Provider::Asana),
+            Self::TradingSweep => None,
+        }
+    }
+
     /// Whether a tenant switches it on, and may start it. The others run for every tenant, by themselves.
     pub const fn is_optional(self) -> bool {
         match self {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use aws_sdk_s3::{
     Client, config::timeout::TimeoutConfig, error::BoxError,
-    operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
-    types::ServerSideEncryption,
+    operation::put_object::builders::PutObjectFluentBuilder, presigning::PresigningConfig,
+    primitives::ByteStream, types::ServerSideEncryption,
 };
 use aws_types::SdkConfig;
 use zixly_domain::{JobId, TenantId};
@@ -91,6 +91,24 @@ impl PayloadStore {
         let put = self.put(&key, content_type, content).send().await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
+    }
+
+    /// The address at which anybody can fetch a job's result until `lifetime` is over. That there is one is not looked at.
+    pub async fn presign_result(
+        &self,
+        tenant_id: TenantId,
+        job_id: JobId,
+        name: &str,
+        lifetime: Duration,
+    ) -> Result<String, PayloadError> {
+        let key = format!("tenants/{tenant_id}/jobs/{job_id}/{name}");
+        let lifetime = PresigningConfig::expires_in(lifetime)
+            .map_err(|source| PayloadError::unavailable(&key, source))?;
+        let get = self.client.get_object().bucket(&self.bucket).key(&key);
+        // A browser saves it under its name instead of showing it.
+        let get = get.response_content_disposition(format!("attachment; filename=\"{name}\""));
+        let presigned = get.presigned(lifetime).await;
+        Ok(presigned.map_err(|source| PayloadError::unavailable(&key, source))?.uri().to_owned())
     }
 
     /// Asks the bucket for a sign of life.

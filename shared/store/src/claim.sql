@@ -27,7 +27,7 @@ with before as (
             or j.status = 'RUNNING' and j.lease_expires_at < now()
             or j.status in ('FAILED', 'CANCELLED') and j.request = 'RETRY')
     returning j.tenant_id, j.job_id, j.event_id, j.job_type, j.workflow_version, j.parameters, j.status, j.fence,
-              j.created_at, j.started_at
+              j.created_at, j.started_at, j.about
 ), in_line as (
     update pipeline_jobs j
        set waiting_reason = 'fair share', due_at = now() + interval '1 minute'
@@ -41,6 +41,15 @@ with before as (
     insert into outbox (tenant_id, job_id, ring_at)
     select tenant_id, job_id, due_at from in_line
     on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
+), stood_in_line as (
+    insert into waits (tenant_id, job_id, reason, due_at)
+    select tenant_id, job_id, 'fair share', due_at from in_line
+    on conflict do nothing
+), went_on as (
+    update waits w
+       set ended_at = now()
+      from claimed c
+     where w.tenant_id = c.tenant_id and w.job_id = c.job_id and w.ended_at is null
 ), heard as (
     delete from outbox where job_id in (select job_id from claimed)
 ), begun_anew as (
@@ -53,7 +62,7 @@ with before as (
        and before.request = 'RETRY'
        and steps.status <> 'DONE'
 )
-select c.event_id, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at,
+select c.event_id, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at, c.about,
        s.settings
   from claimed c
   left join workflow_settings s on s.tenant_id = c.tenant_id and s.job_type = c.job_type

@@ -10,7 +10,10 @@ use zixly_domain::{
     ConnectionId, Delivery, DeliveryId, Event, EventId, JobId, JobRequest, Provider, TenantId, jobs_for,
 };
 
-use crate::{Session, StoreError, TenantTx};
+use crate::{
+    Session, StoreError, TenantTx,
+    audit::{self, Deed},
+};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("deliveries::FIND_TARGETS", FIND_TARGETS),
@@ -173,6 +176,7 @@ pub async fn replay(
     session: &mut Session<'_>,
     tenant_id: TenantId,
     received: &Received<'_>,
+    deed: &Deed<'_>,
 ) -> Result<Filed, StoreError> {
     let mut routed = match received.content {
         Ok(delivery) => route(session, delivery).await?,
@@ -187,6 +191,7 @@ pub async fn replay(
     };
     let tx = session.begin(tenant_id).await?;
     file_events(&tx, received, tenant_id, &events, true, &mut filed).await?;
+    audit::record(&tx, tenant_id, deed).await?;
     tx.commit().await?;
     Ok(filed)
 }

@@ -62,6 +62,10 @@ const WAIT: &str = "
                due_at = case when request is null then $4 else now() end
          where job_id = $1 and fence = $2 and status = 'RUNNING'
         returning tenant_id, job_id, due_at
+    ), noted as (
+        insert into waits (tenant_id, job_id, reason, due_at)
+        select tenant_id, job_id, $3, due_at from waiting
+        on conflict do nothing
     ), doorbell as (
         insert into outbox (tenant_id, job_id, ring_at)
         select tenant_id, job_id, due_at from waiting where due_at is not null
@@ -125,6 +129,8 @@ pub struct Claim {
     pub workflow_version: i16,
     /// What to run it on.
     pub parameters: Value,
+    /// What it is about, as far as that was known when it was claimed.
+    pub about: Option<String>,
     /// When the job was made.
     pub created_at: Timestamp,
     /// When a worker first claimed it.
@@ -365,6 +371,7 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         job_type: row.try_get("job_type")?,
         workflow_version: row.try_get("workflow_version")?,
         parameters: row.try_get("parameters")?,
+        about: row.try_get("about")?,
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),

@@ -6,6 +6,7 @@
 //! **Invariant:** no network call but to PostgreSQL, no secret in any row, and no rule about what a job does.
 
 pub mod api_keys;
+pub mod audit;
 pub mod callbacks;
 pub mod connections;
 pub mod deliveries;
@@ -28,6 +29,7 @@ pub mod token_sets;
 pub mod trading_sweep_results;
 pub mod triggers;
 pub mod users;
+pub mod views;
 pub mod webhook_endpoints;
 pub mod workflow_settings;
 
@@ -38,6 +40,7 @@ pub use store::{Session, Store, TenantTx};
 pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [
         api_keys::STATEMENTS,
+        audit::STATEMENTS,
         callbacks::STATEMENTS,
         connections::STATEMENTS,
         deliveries::STATEMENTS,
@@ -58,6 +61,14 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         trading_sweep_results::STATEMENTS,
         triggers::STATEMENTS,
         users::STATEMENTS,
+        views::audit::STATEMENTS,
+        views::deliveries::STATEMENTS,
+        views::job::STATEMENTS,
+        views::jobs::STATEMENTS,
+        views::overview::STATEMENTS,
+        views::service_metrics::STATEMENTS,
+        views::sync_status::STATEMENTS,
+        views::viewers::STATEMENTS,
         webhook_endpoints::STATEMENTS,
         workflow_settings::STATEMENTS,
     ]

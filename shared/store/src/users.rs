@@ -5,7 +5,8 @@ use zixly_domain::{Role, TenantId, UserId};
 
 use crate::{Session, StoreError, TenantTx};
 
-pub(crate) const STATEMENTS: &[(&str, &str)] = &[("users::FIND", FIND), ("users::INSERT", INSERT)];
+pub(crate) const STATEMENTS: &[(&str, &str)] =
+    &[("users::FIND", FIND), ("users::INSERT", INSERT), ("users::MAKE_PLATFORM_ADMIN", MAKE_PLATFORM_ADMIN)];
 
 const FIND: &str = "select tenant_id, role from find_user($1)";
 
@@ -13,6 +14,8 @@ const INSERT: &str = "
     insert into users (user_id, tenant_id, email, role)
     values ($1, $2, $3, $4)
     on conflict (user_id) do update set email = excluded.email, role = excluded.role";
+
+const MAKE_PLATFORM_ADMIN: &str = "update users set is_platform_admin = true where user_id = $1";
 
 /// The tenant and the role of a user; none for somebody who is nobody's user.
 pub async fn find(
@@ -43,5 +46,11 @@ pub async fn insert(
             ],
         )
         .await?;
+    Ok(())
+}
+
+/// Lets a user of the transaction's tenant look at every tenant.
+pub async fn make_platform_admin(tx: &TenantTx<'_>, user_id: UserId) -> Result<(), StoreError> {
+    tx.inner.execute_typed(MAKE_PLATFORM_ADMIN, &[(&user_id.0, Type::UUID)]).await?;
     Ok(())
 }
