@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::{
-    Body, Request, Response,
+    Body, Request, RequestExt, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
+    request::RequestContext,
 };
 use zixly_auth::{ApiKey, TokenRefusal, bearer};
 use zixly_budgets::Allowance;
@@ -39,6 +40,8 @@ pub(crate) struct Caller {
     pub(crate) tenant_id: TenantId,
     /// For the rows that he makes: `api-key/…`, `user/…`.
     pub(crate) name: String,
+    /// Where he calls from, for the audit log.
+    pub(crate) address: Option<String>,
     may_steer: bool,
 }
 
@@ -60,7 +63,7 @@ impl Admitted {
 /// Finds out who is calling, counts the request, and sees whether he may do what the route does. The answer otherwise.
 pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Admitted, Response<Body>> {
     let caller = match identify(app, request).await {
-        Ok(Ok(caller)) => caller,
+        Ok(Ok(caller)) => Caller { address: address(request), ..caller },
         Ok(Err(problem)) => return Err(problem.into_response()),
         Err(error) => {
             let detail = "It cannot be found out at the moment who is calling. Try again.";
@@ -119,6 +122,7 @@ async fn by_api_key(app: &App, key: &ApiKey) -> Result<Result<Caller, Unauthoris
         .map(|(tenant_id, api_key_id)| Caller {
             tenant_id,
             name: format!("api-key/{api_key_id}"),
+            address: None,
             may_steer: true,
         })
         .ok_or_else(|| unauthorised("This API key is unknown or was revoked.")))
@@ -138,11 +142,20 @@ async fn by_token(app: &App, token: &str) -> Result<Result<Caller, Unauthorised>
         .map(|(tenant_id, role): (TenantId, Role)| Caller {
             tenant_id,
             name: format!("user/{user_id}"),
+            address: None,
             may_steer: role.may_steer(),
         })
         .ok_or_else(|| {
             unauthorised("This user belongs to no tenant. An ADMIN of the tenant has to invite him.")
         }))
+}
+
+/// What API Gateway saw; a header could say anything.
+fn address(request: &Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
+        _ => None,
+    }
 }
 
 /// Whoever holds a token that ran out should know; of any other, only that it is none.

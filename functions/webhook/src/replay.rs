@@ -6,7 +6,10 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde_json::{Value, json};
 use zixly_domain::DeliveryId;
 use zixly_lambda_kit::problem::Problem;
-use zixly_store::deliveries::{self, Filed, Received};
+use zixly_store::{
+    audit::Deed,
+    deliveries::{self, Filed, Received},
+};
 use zixly_webhooks::{Kept, Verified, parse};
 
 use crate::{App, accept::ring, app::OpenError, callers::Caller, jobs};
@@ -72,7 +75,15 @@ async fn replay_kept(app: &App, caller: &Caller, delivery_id: DeliveryId) -> Res
         body: &kept.body,
         content: Ok(&content),
     };
-    Ok(Replayed::Filed(deliveries::replay(&mut session, caller.tenant_id, &received).await?))
+    let deed = Deed {
+        actor: &caller.name,
+        action: "delivery.replay",
+        subject: &format!("delivery/{delivery_id}"),
+        source_address: caller.address.as_deref(),
+        before: None,
+        after: None,
+    };
+    Ok(Replayed::Filed(deliveries::replay(&mut session, caller.tenant_id, &received, &deed).await?))
 }
 
 /// Another tenant's delivery is as unknown as one that never was; so is one for several tenants.

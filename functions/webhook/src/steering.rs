@@ -4,7 +4,10 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde_json::json;
 use zixly_domain::{JobId, JobStatus};
 use zixly_lambda_kit::problem::Problem;
-use zixly_store::requests::{self, Requested};
+use zixly_store::{
+    audit::{self, Deed},
+    requests::{self, Requested},
+};
 
 use crate::{App, accept::ring, app::OpenError, callers::Caller, jobs};
 
@@ -49,6 +52,17 @@ async fn note(app: &App, caller: &Caller, job_id: JobId, wish: Wish) -> Result<R
         Wish::Cancel => requests::cancel(&tx, caller.tenant_id, job_id, &caller.name).await?,
         Wish::Retry => requests::retry(&tx, caller.tenant_id, job_id, &caller.name).await?,
     };
+    if let Requested::Noted(status) = requested {
+        let deed = Deed {
+            actor: &caller.name,
+            action: wish.action(),
+            subject: &format!("job/{job_id}"),
+            source_address: caller.address.as_deref(),
+            before: Some(json!({ "status": status.as_str() })),
+            after: Some(json!({ "requested": wish.name() })),
+        };
+        audit::record(&tx, caller.tenant_id, &deed).await?;
+    }
     tx.commit().await?;
     Ok(requested)
 }
@@ -65,6 +79,14 @@ fn impossible(job_id: JobId, wish: Wish, status: JobStatus) -> Problem {
 }
 
 impl Wish {
+    /// As the audit log calls it.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Cancel => "job.cancel",
+            Self::Retry => "job.retry",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",

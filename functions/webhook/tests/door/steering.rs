@@ -63,6 +63,21 @@ async fn what_a_person_asks_for_by_law_is_not_cancelled() {
 }
 
 #[tokio::test]
+async fn who_has_wanted_what_of_a_job_is_on_record() {
+    let door = Door::new().await;
+    let tenant_id = door.tenant("org").await;
+    let key = door.api_key(tenant_id).await;
+    let job_id = door.job(tenant_id, Workflow::XeroInvoiceToHubspot).await;
+    door.steer(&format!("/webhook/jobs/{job_id}/cancel"), &key).await;
+    let refused = door.steer(&format!("/webhook/jobs/{job_id}/retry"), &key).await;
+    assert_problem(&refused, StatusCode::CONFLICT);
+    let log = "select string_agg(concat_ws(' ', split_part(actor, '/', 1), action, subject, before, after), ';') from audit_log";
+    let expected =
+        format!(r#"api-key job.cancel job/{job_id} {{"status": "QUEUED"}} {{"requested": "cancel"}}"#);
+    assert_eq!(door.database.text(log).await, expected);
+}
+
+#[tokio::test]
 async fn a_live_job_is_asked_to_end_and_its_worker_rung() {
     let door = Door::new().await;
     let tenant_id = door.tenant("org").await;
