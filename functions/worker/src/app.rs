@@ -62,7 +62,7 @@ pub(crate) enum Unrecorded {
 
 impl Unrecorded {
     /// Whether the same message may succeed later.
-    fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Store(error) => error.is_passing(),
             Self::Payloads(PayloadError::Unavailable { .. }) | Self::Secrets(_) | Self::NotConfigured(_) => {
@@ -114,12 +114,7 @@ impl App {
         };
         let receipt_handle = sqs.receipt_handle.as_deref();
         match self.act_on(&message, receipt_handle, deadline).await {
-            // A fresh message: one that is merely returned would be counted, and end among the dead letters when,
-            // say, the database is away for long.
-            Err(error) if error.is_passing() => {
-                tracing::error!(error = %Chain(&error), "message.put_off");
-                Ok(self.queue.send_after(&message, self.config.put_off).await?)
-            }
+            Err(error) if error.is_passing() => self.put_off(&message, &error, self.config.put_off).await,
             // Refused for good, and nothing else holds this delivery: laid down with the reason.
             Err(error @ (Unrecorded::Store(_) | Unrecorded::Payloads(_)))
                 if matches!(message, Message::File(_)) =>
@@ -154,6 +149,18 @@ impl App {
                 Err(StoreError::TimedOut.into())
             }
         }
+    }
+
+    /// Sends the message on for later. A fresh one: one that is merely returned would be counted, and end among the dead
+    /// letters when, say, the database is away for long.
+    pub(crate) async fn put_off(
+        &self,
+        message: &Message,
+        error: &Unrecorded,
+        delay: Duration,
+    ) -> Result<(), Unrecorded> {
+        tracing::error!(error = %Chain(error), "message.put_off");
+        Ok(self.queue.send_after(message, delay).await?)
     }
 
     /// Lays a message down among the dead letters, with the reason.

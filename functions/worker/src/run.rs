@@ -41,7 +41,13 @@ impl App {
                     self.run_claimed(StepContext { app: self, store, connectors, claim: &claim }, deadline)
                 );
                 self.ring_next_in_line(store, tenant_id).await;
-                outcome
+                match outcome {
+                    // Sooner, the message would find the job still held, and be taken for one too many.
+                    Err(error) if error.is_passing() => {
+                        self.put_off(&message, &error, self.until_lease_is_over()).await
+                    }
+                    outcome => outcome,
+                }
             }
             Claimed::Cancelled(claim) => {
                 self.note_end(&claim, JobStatus::Cancelled, &metrics(&claim, 0));
@@ -94,10 +100,14 @@ impl App {
     /// Should this worker die, its message comes back as soon as the lease has run out.
     async fn come_back_soon(&self, receipt_handle: Option<&str>) {
         let Some(receipt_handle) = receipt_handle else { return };
-        let delay = self.config.lease + Duration::from_secs(1);
-        if let Err(error) = self.queue.return_after(receipt_handle, delay).await {
+        if let Err(error) = self.queue.return_after(receipt_handle, self.until_lease_is_over()).await {
             tracing::debug!(%error, "the message keeps the queue's own time");
         }
+    }
+
+    /// From a claim until another worker can have the job.
+    fn until_lease_is_over(&self) -> Duration {
+        self.config.lease + Duration::from_secs(1)
     }
 
     async fn run_claimed(&self, context: StepContext<'_>, deadline: SystemTime) -> Result<(), Unrecorded> {
