@@ -17,9 +17,6 @@ pub struct WebhookConfig {
     pub counter_table: String,
     /// Where the world reaches this function, without a slash at the end; HubSpot signs it (`PUBLIC_BASE_URL`).
     pub public_base_url: String,
-    /// The web pages that may call from a browser, as `https://host`, separated by commas; by default none
-    /// (`ALLOWED_ORIGINS`).
-    pub allowed_origins: Vec<String>,
     /// Who makes the users' tokens, `https://….supabase.co/auth/v1`; without it no user can call (`AUTH_ISSUER`).
     pub auth_issuer: Option<String>,
     /// Whom the users' tokens are for; by default `authenticated` (`AUTH_AUDIENCE`).
@@ -30,7 +27,6 @@ impl WebhookConfig {
     /// Reads the settings; the error names everything that is missing.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut settings = Settings::new(&lookup);
-        let origins = settings.optional("ALLOWED_ORIGINS").unwrap_or_default();
         let config = Self {
             function_secret_arn: settings.required("FUNCTION_SECRET_ARN"),
             hook_secret_prefix: settings.required("HOOK_SECRET_PREFIX"),
@@ -38,12 +34,6 @@ impl WebhookConfig {
             payload_bucket: settings.required("PAYLOAD_BUCKET"),
             counter_table: settings.required("COUNTER_TABLE"),
             public_base_url: settings.required("PUBLIC_BASE_URL"),
-            allowed_origins: origins
-                .split(',')
-                .map(str::trim)
-                .filter(|it| !it.is_empty())
-                .map(Into::into)
-                .collect(),
             auth_issuer: settings.optional("AUTH_ISSUER"),
             auth_audience: settings.optional("AUTH_AUDIENCE").unwrap_or_else(|| "authenticated".to_owned()),
         };

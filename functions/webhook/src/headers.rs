@@ -1,8 +1,8 @@
-//! The headers of every answer: what a browser must not do with it, and which pages may read it.
+//! The headers of every answer: what a browser must not do with it. Which pages may call is the gateway's to say.
 
 use lambda_http::{
     Body, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, header},
 };
 
 const SECURITY: [(HeaderName, &str); 8] = [
@@ -16,41 +16,9 @@ const SECURITY: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
 ];
 
-/// What a page may read of an answer besides its body.
-const EXPOSED: &str =
-    "idempotent-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after";
-
-/// Adds the headers of every answer, and those for the page at `origin` if it is one of the `allowed`.
-pub(crate) fn complete(answer: &mut Response<Body>, allowed: &[String], origin: Option<&HeaderValue>) {
-    let headers = answer.headers_mut();
+/// Adds the headers of every answer.
+pub(crate) fn complete(answer: &mut Response<Body>) {
     for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    if !allowed.is_empty() {
-        headers.append(header::VARY, HeaderValue::from_static("origin"));
-    }
-    if let Some(origin) = allowed_origin(allowed, origin) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    }
-}
-
-/// The answer to a browser that asks whether a page may call with `method`.
-pub(crate) fn preflight(allowed: &[String], request: &HeaderMap, method: &Method) -> Response<Body> {
-    let mut answer = Response::new(Body::Empty);
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    if allowed_origin(allowed, request.get(header::ORIGIN)).is_some() {
-        let headers = answer.headers_mut();
-        if let Ok(method) = HeaderValue::from_str(method.as_str()) {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, method);
-        }
-        let allowed = HeaderValue::from_static("authorization, content-type, idempotency-key");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    }
-    answer
-}
-
-fn allowed_origin<'a>(allowed: &[String], origin: Option<&'a HeaderValue>) -> Option<&'a HeaderValue> {
-    origin.filter(|origin| allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()))
 }

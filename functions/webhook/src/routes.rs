@@ -127,9 +127,6 @@ pub async fn answer(app: &Arc<App>, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
     let found = Route::find(&path);
     let mut answer = match found {
-        Some((route, _)) if request.method() == Method::OPTIONS => {
-            headers::preflight(&app.config.allowed_origins, request.headers(), &route.method())
-        }
         Some((route, id)) if request.method() == route.method() => {
             match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, route, id)).await {
                 Ok(answer) => answer,
@@ -139,7 +136,7 @@ pub async fn answer(app: &Arc<App>, request: Request) -> Response<Body> {
         Some((route, _)) => wrong_method(&request, route),
         None => nothing_here(&request, &path),
     };
-    headers::complete(&mut answer, &app.config.allowed_origins, request.headers().get(header::ORIGIN));
+    headers::complete(&mut answer);
     let template = found.map_or("none", |(route, _)| route.template());
     app.measurements.observe_request(
         method_label(request.method()),
@@ -222,8 +219,8 @@ fn could_be_endpoint(segment: &str) -> bool {
 fn wrong_method(request: &Request, route: Route) -> Response<Body> {
     let detail = format!("{} takes {}, not {}.", route.template(), route.method(), request.method());
     let mut answer = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
-    let allow = format!("{}, OPTIONS", route.method());
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_str(&allow).expect("methods are ASCII"));
+    let allow = HeaderValue::from_str(route.method().as_str()).expect("methods are ASCII");
+    answer.headers_mut().insert(header::ALLOW, allow);
     answer
 }
 

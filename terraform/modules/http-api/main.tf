@@ -2,6 +2,19 @@ resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   description   = var.description
   protocol_type = "HTTP"
+
+  # Without credentials: a page sends its token itself, and no cookie of anybody's goes with it.
+  dynamic "cors_configuration" {
+    for_each = length(var.page_origins) == 0 ? [] : [var.page_origins]
+
+    content {
+      allow_origins  = cors_configuration.value
+      allow_methods  = ["GET", "POST"]
+      allow_headers  = ["authorization", "content-type", "idempotency-key"]
+      expose_headers = ["idempotent-replayed", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"]
+      max_age        = 600
+    }
+  }
 }
 
 resource "aws_apigatewayv2_integration" "this" {

@@ -37,3 +37,9 @@ variable "log_retention_days" {
   description = "Days that access log lines are kept."
   type        = number
 }
+
+variable "page_origins" {
+  description = "Web pages of other hosts that may call from a browser, each as `https://host`; none by default."
+  type        = list(string)
+  default     = []
+}

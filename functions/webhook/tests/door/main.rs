@@ -6,7 +6,6 @@ mod api_gateway;
 mod callback;
 mod callers;
 mod contract;
-mod cors_and_headers;
 mod deliveries;
 mod deliveries_xero;
 mod health_and_metrics;

@@ -136,7 +136,7 @@ async fn every_route_meets_every_flaw_as_it_should() {
                 assert_eq!(scene.traces().await, before, "{what}");
             }
             if status == StatusCode::METHOD_NOT_ALLOWED {
-                assert_eq!(answer.headers()["allow"], format!("{}, OPTIONS", route.method()), "{what}");
+                assert_eq!(answer.headers()["allow"], route.method().as_str(), "{what}");
             }
         }
     }

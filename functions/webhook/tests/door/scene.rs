@@ -38,7 +38,6 @@ pub const ASANA_SECRET: &str = "asana-hook-secret-marker-of-32-chars";
 pub const JWT_SECRET: &str = "auth-jwt-secret-marker-of-32-characters";
 pub const ISSUER: &str = "https://project.example.com/auth/v1";
 pub const BASE_URL: &str = "https://hooks.example.com";
-pub const ORIGIN: &str = "https://app.example.com";
 pub const NOWHERE: &str = "postgres://zixly_webhook@127.0.0.1:1/nowhere";
 
 pub struct Door {
@@ -61,7 +60,6 @@ impl Door {
             ("PAYLOAD_BUCKET", aws.bucket().await),
             ("COUNTER_TABLE", aws.counter_table().await),
             ("PUBLIC_BASE_URL", BASE_URL.to_owned()),
-            ("ALLOWED_ORIGINS", ORIGIN.to_owned()),
             ("AUTH_ISSUER", ISSUER.to_owned()),
         ]);
         Self { database, aws, settings, queue_url, app: None }
