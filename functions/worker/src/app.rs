@@ -13,13 +13,14 @@ use zixly_connectors::{
 };
 use zixly_lambda_kit::{Chain, aws::SdkConfig, batch::run_batch};
 use zixly_payload_store::{PayloadError, PayloadStore};
-use zixly_queues::{DeadLetterQueue, JobQueue, Message, QueueError, Unreadable};
+use zixly_queues::{DeadLetterQueue, JobEventQueue, JobQueue, Message, QueueError, Unreadable};
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError, TokenSets};
 use zixly_store::{Store, StoreError};
 
 use crate::{
     WorkerConfig,
     connectors::{Connectors, Mailer, Trading},
+    job_events::JobEvents,
     measurements::Measurements,
     tokens::Tokens,
 };
@@ -35,6 +36,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) budgets: CallBudgets,
     pub(crate) measurements: Measurements,
+    pub(crate) job_events: JobEvents,
     dead_letters: DeadLetterQueue,
     /// Whom Amazon SES takes for the function.
     role: Option<SharedCredentialsProvider>,
@@ -83,6 +85,7 @@ impl App {
             tokens: Tokens::new(TokenSets::new(sdk_config, config.token_set_prefix.clone())),
             budgets: CallBudgets::new(sdk_config, config.counter_table.clone()),
             measurements: Measurements::new(),
+            job_events: JobEvents::new(JobEventQueue::new(sdk_config, config.job_event_queue_url.clone())),
             dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
             role: sdk_config.credentials_provider(),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
@@ -99,7 +102,7 @@ impl App {
         let response = run_batch(batch, deadline, self.config.drain_margin, handle).await;
         self.tokens.finish(deadline).await;
         // Boxed as well: futures within futures have a depth that the compiler does not go beyond.
-        Box::pin(self.save_measurements()).await;
+        tokio::join!(Box::pin(self.save_measurements()), self.job_events.finish());
         response
     }
 

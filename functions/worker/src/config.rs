@@ -18,6 +18,8 @@ pub struct WorkerConfig {
     pub job_queue_url: String,
     /// Where messages go that can never succeed (`DEAD_LETTER_QUEUE_URL`).
     pub dead_letter_queue_url: String,
+    /// Where pages are told what has become of a job (`JOB_EVENT_QUEUE_URL`).
+    pub job_event_queue_url: String,
     /// The bucket of results (`PAYLOAD_BUCKET`).
     pub payload_bucket: String,
     /// What the names of token sets' secrets begin with (`TOKEN_SET_PREFIX`).
@@ -112,6 +114,7 @@ impl WorkerConfig {
             "FUNCTION_SECRET_ARN",
             "JOB_QUEUE_URL",
             "DEAD_LETTER_QUEUE_URL",
+            "JOB_EVENT_QUEUE_URL",
             "PAYLOAD_BUCKET",
             "TOKEN_SET_PREFIX",
             "COUNTER_TABLE",
@@ -158,6 +161,7 @@ impl WorkerConfig {
             function_secret_arn,
             job_queue_url,
             dead_letter_queue_url,
+            job_event_queue_url,
             payload_bucket,
             token_set_prefix,
             counter_table,
@@ -179,6 +183,7 @@ impl WorkerConfig {
             function_secret_arn,
             job_queue_url,
             dead_letter_queue_url,
+            job_event_queue_url,
             payload_bucket,
             token_set_prefix,
             counter_table,

@@ -3,7 +3,7 @@
 //!
 //! The parts, from the outside in: [`App`] takes a batch of messages; `run` claims a job and records how it ended;
 //! `steps` runs one step with its attempts; `effects` makes a write happen once; `tokens` keeps connections open;
-//! `workflows` holds what each workflow does, one file each.
+//! `job_events` tells pages what has become of a job; `workflows` holds what each workflow does, one file each.
 //!
 //! Beside the function, [`ledger`] compares what jobs have written with the providers, when an operator asks.
 //!
@@ -18,6 +18,7 @@ mod connectors;
 mod effects;
 mod error;
 mod filing;
+mod job_events;
 pub mod ledger;
 mod measurements;
 mod run;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
 use zixly_lambda_kit::Chain;
-use zixly_queues::Message;
+use zixly_queues::{JobEvent, Message};
 use zixly_store::{
     Store, StoreError,
     jobs::{self, Claim, Claimed},
@@ -35,6 +35,7 @@ impl App {
         let (store, connectors) = (&self.store().await?, &self.connectors().await?);
         match self.claim(store, tenant_id, job_id).await? {
             Claimed::Ours(claim) => {
+                self.job_events.tell(self.job_events.now(&claim, JobStatus::Running));
                 await_point!("job:claimed");
                 let (_, outcome) = tokio::join!(
                     self.come_back_soon(receipt_handle),
@@ -50,7 +51,7 @@ impl App {
                 }
             }
             Claimed::Cancelled(claim) => {
-                self.note_end(&claim, JobStatus::Cancelled, &metrics(&claim, 0));
+                self.note_end(&claim, JobStatus::Cancelled, &metrics(&claim, 0), None);
                 Ok(())
             }
             // There may be room by now, and whoever made it did not see this job in the line.
@@ -148,7 +149,7 @@ impl App {
         tx.commit().await?;
         drop(session);
         await_point!("job:ended");
-        self.note_end(claim, JobStatus::Completed, metrics);
+        self.note_end(claim, JobStatus::Completed, metrics, None);
         Ok(())
     }
 
@@ -163,7 +164,7 @@ impl App {
         let tx = session.begin(claim.tenant_id).await?;
         jobs::fail(&tx, claim, reason, metrics).await?;
         tx.commit().await?;
-        self.note_end(claim, JobStatus::Failed, metrics);
+        self.note_end(claim, JobStatus::Failed, metrics, Some(reason));
         Ok(())
     }
 
@@ -172,7 +173,7 @@ impl App {
         let tx = session.begin(claim.tenant_id).await?;
         jobs::cancel(&tx, claim, metrics).await?;
         tx.commit().await?;
-        self.note_end(claim, JobStatus::Cancelled, metrics);
+        self.note_end(claim, JobStatus::Cancelled, metrics, None);
         Ok(())
     }
 
@@ -188,6 +189,8 @@ impl App {
         let due_at = jobs::wait(&tx, claim, reason, Some(due_at)).await?.unwrap_or(due_at);
         tx.commit().await?;
         drop(session);
+        let waiting = Some((reason, due_at));
+        self.job_events.tell(JobEvent { waiting, ..self.job_events.now(claim, JobStatus::Queued) });
         await_point!("job:waiting");
         let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
         self.queue.send_after(&message, time_until(due_at)).await?;
@@ -221,10 +224,15 @@ impl App {
         }
     }
 
-    /// The reason of a failure is in the row, and may name a person.
-    fn note_end(&self, claim: &Claim, status: JobStatus, metrics: &Value) {
+    /// The reason of a failure may name a person, so it is for the tenant's pages and not for the log.
+    fn note_end(&self, claim: &Claim, status: JobStatus, metrics: &Value, reason: Option<&str>) {
         let duration_ms = metrics["duration_ms"].as_u64().unwrap_or_default();
         self.measurements.observe_end(&claim.job_type, status, Duration::from_millis(duration_ms));
+        self.job_events.tell(JobEvent {
+            duration_ms: Some(duration_ms),
+            error: reason.map(str::to_owned),
+            ..self.job_events.now(claim, status)
+        });
         tracing::info!(
             tenant.id = %claim.tenant_id,
             job.id = %claim.job_id,

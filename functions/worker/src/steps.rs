@@ -208,6 +208,9 @@ impl<'a> JobRun<'a> {
             jobs::name(&tx, claim, about).await?;
         }
         tx.commit().await?;
+        if let Some(about) = &done.about {
+            self.context.app.job_events.name(claim, about);
+        }
         Ok(output)
     }
 

@@ -48,6 +48,9 @@ struct Scale {
 /// How long everything may take once the troubles are over.
 const PEACE: Duration = Duration::from_secs(480);
 
+/// How many times as long they go on while there are points at which nobody has died.
+const UNTRIED: u32 = 4;
+
 /// After this, each poll has come round once more.
 const POLLS: Duration = Duration::from_secs(60);
 
@@ -134,8 +137,10 @@ async fn run(scale: &Scale) -> ExitCode {
             join_all((0..scale.doors * 2).map(|_| senders.run())).await;
             say(&format!("{} s: everything is sent", began.elapsed().as_secs()));
             let sent = Instant::now();
-            let is_incomplete = async || left(&world).await != Some(0) || !deaths.untried().is_empty();
-            while sent.elapsed() < scale.aftermath && is_incomplete().await {
+            let is_at_work = async || left(&world).await != Some(0) && sent.elapsed() < scale.aftermath;
+            // On a slow machine it takes longer until somebody has died at each of them.
+            let is_untried = || !deaths.untried().is_empty() && sent.elapsed() < scale.aftermath * UNTRIED;
+            while is_at_work().await || scale.is_complete && is_untried() {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             is_over.set(true);

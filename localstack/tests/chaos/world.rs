@@ -36,6 +36,7 @@ pub struct World {
     pub tenants: Vec<Tenant>,
     pub job_queue_url: String,
     pub dead_letter_queue_url: String,
+    job_event_queue_url: String,
     pub http: reqwest::Client,
     bucket: String,
     counter_table: String,
@@ -63,6 +64,7 @@ impl World {
         let log_path = std::env::temp_dir().join(format!("zixly-chaos-{:016x}.log", rand::random::<u64>()));
         let mut world = Self {
             job_queue_url: aws.queue("jobs").await,
+            job_event_queue_url: aws.queue("job-events").await,
             dead_letter_queue_url: aws.queue("dead-letters").await,
             bucket: aws.bucket().await,
             counter_table: aws.counter_table().await,
@@ -120,6 +122,7 @@ impl World {
         vec![
             ("FUNCTION_SECRET_ARN", self.secret("worker", &secret).await),
             ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue_url.clone()),
+            ("JOB_EVENT_QUEUE_URL", self.job_event_queue_url.clone()),
             ("TOKEN_SET_PREFIX", self.aws.secret_prefix()),
             ("COUNTER_TABLE", self.counter_table.clone()),
             ("XERO_API_URL", url("xero/api.xro/2.0")),

@@ -61,6 +61,7 @@ impl Scene {
             ("FUNCTION_SECRET_ARN", aws.secret("worker", &secret.to_string()).await),
             ("JOB_QUEUE_URL", job_queue_url.clone()),
             ("DEAD_LETTER_QUEUE_URL", dead_letter_queue_url.clone()),
+            ("JOB_EVENT_QUEUE_URL", aws.queue("job-events").await),
             ("PAYLOAD_BUCKET", aws.bucket().await),
             ("COUNTER_TABLE", aws.counter_table().await),
             ("TOKEN_SET_PREFIX", aws.secret_prefix()),

@@ -32,6 +32,7 @@ pub struct Scene {
     targets: Vec<Target>,
     job_queue_url: String,
     dead_letter_queue_url: String,
+    job_event_queue_url: String,
     bucket: String,
     counter_table: String,
 }
@@ -59,6 +60,7 @@ impl Scene {
         }
         Self {
             job_queue_url: aws.queue("jobs").await,
+            job_event_queue_url: aws.queue("job-events").await,
             dead_letter_queue_url: aws.queue("dead-letters").await,
             bucket: aws.bucket().await,
             counter_table: aws.counter_table().await,
@@ -97,6 +99,7 @@ impl Scene {
         let mut settings = vec![
             ("FUNCTION_SECRET_ARN", self.aws.secret("worker", &secret.to_string()).await),
             ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue_url.clone()),
+            ("JOB_EVENT_QUEUE_URL", self.job_event_queue_url.clone()),
             ("TOKEN_SET_PREFIX", self.aws.secret_prefix()),
             ("COUNTER_TABLE", self.counter_table.clone()),
             ("SHOPIFY_SHOP_URL", "https://{shop}".to_owned()),

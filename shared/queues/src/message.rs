@@ -46,7 +46,7 @@ pub enum CarriedBody {
     Stored(String),
 }
 
-/// A message that no worker of this version can ever read.
+/// A message that no function of this version can ever read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// It is not one of ours. What it is instead is not quoted, since nobody knows what it holds.
@@ -58,7 +58,7 @@ pub enum Unreadable {
         column: usize,
     },
     /// It is from a newer version of Zixly.
-    #[error("the message has version {0}, this worker reads {VERSION}")]
+    #[error("the message has version {0}, this function reads {VERSION}")]
     Newer(u64),
     /// One of its fields says nothing.
     #[error("the message's field {0} cannot be read")]
@@ -73,8 +73,8 @@ struct Envelope<T> {
 }
 
 #[derive(Deserialize)]
-struct VersionOnly {
-    v: u64,
+pub(crate) struct VersionOnly {
+    pub(crate) v: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,7 +145,7 @@ impl Message {
     }
 }
 
-fn format_error(error: serde_json::Error) -> Unreadable {
+pub(crate) fn format_error(error: serde_json::Error) -> Unreadable {
     Unreadable::Format { line: error.line(), column: error.column() }
 }
 
@@ -188,6 +188,6 @@ mod tests {
         let error = |body| Message::parse(body).unwrap_err().to_string();
         assert_eq!(error("not json"), "the message is not in a format of ours (line 1, column 2)");
         assert!(error(r#"{"v":1,"type":"sing"}"#).starts_with("the message is not in a format of ours"));
-        assert_eq!(error(r#"{"v":2,"anything":true}"#), "the message has version 2, this worker reads 1");
+        assert_eq!(error(r#"{"v":2,"anything":true}"#), "the message has version 2, this function reads 1");
     }
 }

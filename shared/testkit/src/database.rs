@@ -95,6 +95,11 @@ impl TestDatabase {
         format!("postgres://{role}@{address}/{}", self.name)
     }
 
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A superuser's connection, past the pooler, to look at everything.
     pub async fn superuser(&self) -> Client {
         connect(&self.server, &self.name).await

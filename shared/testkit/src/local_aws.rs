@@ -193,29 +193,35 @@ impl LocalAws {
 
     /// A new table of counters. Returns its name.
     pub async fn counter_table(&self) -> String {
-        let key = "counter_key";
-        aws_sdk_dynamodb::Client::new(&self.patient)
+        self.table(&self.name, &[("counter_key", KeyType::Hash)]).await
+    }
+
+    /// A new table of sockets. Returns its name.
+    pub async fn socket_table(&self) -> String {
+        let keys = [("belongs_to", KeyType::Hash), ("item", KeyType::Range)];
+        self.table(&format!("{}-sockets", self.name), &keys).await
+    }
+
+    async fn table(&self, name: &str, keys: &[(&str, KeyType)]) -> String {
+        let mut table = aws_sdk_dynamodb::Client::new(&self.patient)
             .create_table()
-            .table_name(&self.name)
-            .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(
-                AttributeDefinition::builder()
-                    .attribute_name(key)
-                    .attribute_type(ScalarAttributeType::S)
-                    .build()
-                    .expect("name and type are set"),
-            )
-            .key_schema(
-                KeySchemaElement::builder()
-                    .attribute_name(key)
-                    .key_type(KeyType::Hash)
-                    .build()
-                    .expect("name and type are set"),
-            )
-            .send()
-            .await
-            .expect("the local AWS makes a table");
-        self.name.clone()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest);
+        for (key, key_type) in keys {
+            let attribute = AttributeDefinition::builder()
+                .attribute_name(*key)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .expect("name and type are set");
+            let element = KeySchemaElement::builder()
+                .attribute_name(*key)
+                .key_type(key_type.clone())
+                .build()
+                .expect("name and type are set");
+            table = table.attribute_definitions(attribute).key_schema(element);
+        }
+        table.send().await.expect("the local AWS makes a table");
+        name.to_owned()
     }
 
     /// The number called `count` in an item of [`Self::counter_table`]; none where nothing was counted.

@@ -81,6 +81,9 @@ pub fn release_function_binary(name: &str) -> String {
     binary.to_str().expect("the target folder's name is text").to_owned()
 }
 
+/// Those that `zixly up` builds: with fewer, their crates would have other features, and be compiled once more.
+const FUNCTIONS: [&str; 5] = ["webhook", "worker", "scheduler", "dashboard", "realtime"];
+
 /// As `zixly up` builds them, so that one of the two finds what the other has compiled.
 #[expect(clippy::disallowed_methods, reason = "the build needs the compiler and what is installed here")]
 fn build_release_functions() -> PathBuf {
@@ -90,7 +93,7 @@ fn build_release_functions() -> PathBuf {
     let path = std::env::join_paths([tools.clone()].into_iter().chain(std::env::split_paths(&path)));
     let built = std::process::Command::new(tools.join("cargo-lambda"))
         .args(["lambda", "build", "--release"])
-        .args(["--package", "zixly-webhook", "--package", "zixly-worker", "--package", "zixly-scheduler"])
+        .args(FUNCTIONS.map(|function| format!("--package=zixly-{function}")))
         .arg("--lambda-dir")
         .arg(&folder)
         .env("CARGO_PROFILE_RELEASE_LTO", "off")

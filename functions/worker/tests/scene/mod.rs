@@ -54,6 +54,7 @@ pub struct Scene {
     pub asana_connection: ConnectionId,
     pub job_queue_url: String,
     pub dead_letter_queue_url: String,
+    pub job_event_queue_url: String,
     pub settings: HashMap<String, String>,
     http: reqwest::Client,
 }
@@ -106,11 +107,13 @@ impl Scene {
         });
         let job_queue_url = aws.queue("jobs").await;
         let dead_letter_queue_url = aws.queue("dead-letters").await;
+        let job_event_queue_url = aws.queue("job-events").await;
         let settings = HashMap::from(
             [
                 ("FUNCTION_SECRET_ARN", aws.secret("worker", &secret.to_string()).await),
                 ("JOB_QUEUE_URL", job_queue_url.clone()),
                 ("DEAD_LETTER_QUEUE_URL", dead_letter_queue_url.clone()),
+                ("JOB_EVENT_QUEUE_URL", job_event_queue_url.clone()),
                 ("PAYLOAD_BUCKET", aws.bucket().await),
                 ("TOKEN_SET_PREFIX", aws.secret_prefix()),
                 ("COUNTER_TABLE", aws.counter_table().await),
@@ -148,6 +151,7 @@ impl Scene {
             asana_connection,
             job_queue_url,
             dead_letter_queue_url,
+            job_event_queue_url,
             settings,
             http,
         };
