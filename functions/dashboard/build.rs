@@ -1,0 +1,58 @@
+//! Puts the pages that `make setup` has built in `web/dist` into the binary, with what `web/scripts` has compressed.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let dist = manifest.join("web/dist");
+    println!("cargo::rerun-if-changed={}", dist.display());
+    if !dist.join("index.html").exists() {
+        println!("cargo::warning=the pages are not built, so the dashboard has none: run `make setup`");
+    }
+    let mut files = Vec::new();
+    find(&dist, &mut files);
+    files.sort();
+    let mut code = String::from("static FILES: &[File] = &[\n");
+    for file in &files {
+        let path = file.strip_prefix(&dist).expect("it was found there").to_str().expect("names are text");
+        let beside = |extension: &str| {
+            let compressed = PathBuf::from(format!("{}.{extension}", file.display()));
+            let bytes = compressed.exists().then(|| format!("include_bytes!({compressed:?})"));
+            bytes.map_or("None".to_owned(), |bytes| format!("Some({bytes})"))
+        };
+        writeln!(
+            code,
+            "File {{ path: {path:?}, plain: include_bytes!({file:?}), brotli: {}, gzip: {} }},",
+            beside("br"),
+            beside("gz")
+        )
+        .expect("a string takes everything");
+    }
+    code.push_str("];\n");
+    writeln!(code, "const INLINE_STYLES: &str = {:?};", inline_styles(&dist)).expect("as before");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("pages.rs"), code).expect("the build's own folder can be written to");
+}
+
+/// What is served by itself, and not as another form of something.
+fn find(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            find(&path, files);
+        } else if !matches!(extension, "br" | "gz" | "map") && path.file_name() != Some("csp.json".as_ref()) {
+            files.push(path);
+        }
+    }
+}
+
+/// The hashes of what `index.html` says about its looks before a style sheet is there, as the policy names them.
+fn inline_styles(dist: &Path) -> String {
+    let Ok(text) = fs::read_to_string(dist.join("csp.json")) else { return String::new() };
+    let policy: serde_json::Value = serde_json::from_str(&text).expect("csp.json is JSON");
+    let hashes = policy["styles"].as_array().expect("csp.json lists the hashes of styles");
+    hashes.iter().map(|hash| format!(" '{}'", hash.as_str().expect("a hash is text"))).collect()
+}

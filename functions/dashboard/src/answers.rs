@@ -1,0 +1,102 @@
+//! What every answer has: its headers, and a name for its content, so that a page that has it already is told so.
+
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use zixly_lambda_kit::problem::Problem;
+
+use crate::app::OpenError;
+
+/// Why a request gets no answer of its own.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The caller can do something about it.
+    Problem(Problem),
+    /// Nobody can but us.
+    Open(OpenError),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl<E: Into<OpenError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+/// The answer of a route.
+pub(crate) type Answer = Result<Response<Body>, Refused>;
+
+const SECURITY: [(HeaderName, &str); 6] = [
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// 200 with `body`, which a browser keeps and asks about before it uses it again.
+pub(crate) fn json(body: &Value) -> Response<Body> {
+    let text = body.to_string();
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&text)[..12]));
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CACHE_CONTROL, "private, no-cache")
+        .header(header::VARY, "authorization")
+        .header(header::ETAG, tag)
+        .body(Body::from(text))
+        .expect("the headers are valid")
+}
+
+/// What a caller is told who gets no answer of the route's own.
+pub(crate) fn refused(refused: Refused) -> Response<Body> {
+    match refused {
+        Refused::Problem(problem) => problem.into_response(),
+        Refused::Open(error) => {
+            Problem::unavailable("This cannot be shown at the moment. Try again.", 5, error).into_response()
+        }
+    }
+}
+
+/// The tenant has no such thing; another tenant's is as unknown as one that never was.
+pub(crate) fn unknown(what: &str, id: &str) -> Refused {
+    Problem::new(StatusCode::NOT_FOUND, format!("There is no {what} {id}.")).into()
+}
+
+/// Adds the headers of every answer, and takes away what the caller has already.
+pub(crate) fn complete(answer: &mut Response<Body>, request: &Request, policy: &HeaderValue) {
+    let headers = answer.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if answer.status() == StatusCode::OK && is_known(answer, request) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.body_mut() = Body::Empty;
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+    }
+}
+
+fn is_known(answer: &Response<Body>, request: &Request) -> bool {
+    let Some(tag) = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()) else {
+        return false;
+    };
+    let known = request.headers().get_all(header::IF_NONE_MATCH);
+    known
+        .iter()
+        .filter_map(|tags| tags.to_str().ok())
+        .flat_map(|tags| tags.split(','))
+        .any(|known| known.trim().trim_start_matches("W/") == tag)
+}

@@ -1,0 +1,30 @@
+//! `GET /api/realtime-ticket`: what opens the WebSocket, once and for half a minute, so that no token stands in its
+//! address.
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::http::StatusCode;
+use serde_json::json;
+use zixly_auth::Ticket;
+use zixly_lambda_kit::problem::Problem;
+
+use crate::{
+    App,
+    answers::{self, Answer},
+    viewers::Viewing,
+};
+
+pub(crate) async fn issue(app: &App, viewing: &Viewing) -> Answer {
+    let Some(websocket_url) = &app.config.websocket_url else {
+        let detail = "This installation has no WebSocket; /api/jobs/stream says what has changed.";
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail).into());
+    };
+    let key = app.needed("realtime_ticket_key").await?;
+    let now = Timestamp::now();
+    let ticket = Ticket::issue(&key, viewing.tenant_id, viewing.user_id, now);
+    let lifetime = SignedDuration::try_from(Ticket::LIFETIME).expect("it is seconds");
+    let body = json!({ "url": format!("{websocket_url}?ticket={ticket}"), "expires_at": now + lifetime });
+    let mut answer = answers::json(&body);
+    answer.headers_mut().insert("cache-control", "no-store".parse().expect("it is valid"));
+    answer.headers_mut().remove("etag");
+    Ok(answer)
+}
