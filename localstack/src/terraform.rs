@@ -46,19 +46,17 @@ pub async fn apply(
 ) -> anyhow::Result<Outputs> {
     let folder = stack.folder.join("terraform");
     let environment = project.root.join("terraform/environments/local");
-    let variables = [
+    let zip_of = |(function, zip): &(&str, PathBuf)| format!("{function}_zip={}", zip.display());
+    let mut variables = vec![
         format!("aws_endpoint_url={aws_endpoint}"),
         format!("simulator_url={simulator_url}"),
-        format!("webhook_zip={}", zips.webhook.display()),
-        format!("worker_zip={}", zips.worker.display()),
-        format!("scheduler_zip={}", zips.scheduler.display()),
         format!("architecture={}", architecture()),
     ];
+    variables.extend(zips.iter().map(zip_of));
     let aws = stack.run_of("local-aws");
     let mut parts = vec![aws.clone().into_bytes()];
     parts.extend(variables.iter().map(|variable| variable.clone().into_bytes()));
-    let zips = [&zips.webhook, &zips.worker, &zips.scheduler].map(Clone::clone);
-    for file in zips.into_iter().chain(files_below(&project.root)?) {
+    for file in zips.iter().map(|(_, zip)| zip.clone()).chain(files_below(&project.root)?) {
         parts.push(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     let wanted = digest(parts);
@@ -89,7 +87,7 @@ pub async fn apply(
     processes::run(run(arguments)).await?;
 
     let mut arguments = vec!["apply".to_owned(), "-no-color".into(), "-auto-approve".into()];
-    arguments.extend(variables.map(|variable| format!("-var={variable}")));
+    arguments.extend(variables.into_iter().map(|variable| format!("-var={variable}")));
     let mut counter = Counter::default();
     processes::watch(run(arguments), |line| {
         if counter.notes(line) {

@@ -17,9 +17,13 @@ module "pipeline" {
   webhook_zip                    = var.webhook_zip
   worker_zip                     = var.worker_zip
   scheduler_zip                  = var.scheduler_zip
+  dashboard_zip                  = var.dashboard_zip
+  realtime_zip                   = var.realtime_zip
   public_base_url                = var.public_base_url
   allowed_origins                = var.allowed_origins
   auth_issuer                    = var.auth_issuer
+  auth_key                       = var.auth_key
+  app_url                        = var.app_url
   webhook_reserved_concurrency   = var.webhook_reserved_concurrency
   worker_maximum_concurrency     = var.worker_maximum_concurrency
   scheduler_reserved_concurrency = var.scheduler_reserved_concurrency

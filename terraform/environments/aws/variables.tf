@@ -72,3 +72,25 @@ variable "alarm_topic_arns" {
   type        = list(string)
   default     = []
 }
+
+variable "realtime_zip" {
+  description = "Path of the realtime function's zip, built for arm64."
+  type        = string
+}
+
+variable "dashboard_zip" {
+  description = "Path of the dashboard function's zip."
+  type        = string
+}
+
+variable "app_url" {
+  description = "Where the world reaches the dashboard, by a domain of its own, without a slash at the end; null for its API's own address."
+  type        = string
+  default     = null
+}
+
+variable "auth_key" {
+  description = "The public key of the Supabase project (`sb_publishable_…`), which its sign-in wants of every page."
+  type        = string
+  default     = null
+}

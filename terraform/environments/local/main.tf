@@ -32,16 +32,23 @@ module "pipeline" {
   webhook_zip                = var.webhook_zip
   worker_zip                 = var.worker_zip
   scheduler_zip              = var.scheduler_zip
+  dashboard_zip              = var.dashboard_zip
+  realtime_zip               = var.realtime_zip
   disposable                 = true
   worker_maximum_concurrency = 4
   log_retention_days         = 1
 
   # Of the tokens that `zixly up` makes for the tenants' users.
-  auth_issuer = "http://127.0.0.1/auth/v1"
+  auth_issuer = "${var.simulator_url}/auth/v1"
+  auth_key    = "sb_publishable_local"
 
   # By path, not by host name: `{api}.execute-api.localhost` resolves in few places besides browsers. Without the stage,
   # since shells and readers of `.env` files take `$default` for a variable; the local AWS finds it by itself.
   api_gateway_url = "${var.aws_endpoint_url}/_aws/execute-api"
+
+  # The pages want the root of a host for themselves; browsers know every name under localhost.
+  app_gateway_host = "execute-api.localhost:${regex("[0-9]+$", var.aws_endpoint_url)}"
+  payload_origin   = var.aws_endpoint_url
 
   # The local AWS measures no queue, so an alarm could not fire, and it gives half of its settings back, so that every
   # plan would want to mend it.

@@ -47,3 +47,23 @@ output "token_set_prefix" {
   description = "What the name of every token set's secret starts with."
   value       = module.pipeline.token_set_prefix
 }
+
+output "websocket_url" {
+  description = "Where pages open WebSockets, without a slash at the end."
+  value       = module.pipeline.websocket_url
+}
+
+output "realtime_secret_name" {
+  description = "Name of the secret that the realtime function reads."
+  value       = module.pipeline.realtime_secret_name
+}
+
+output "app_url" {
+  description = "Where the dashboard is, without a slash at the end."
+  value       = module.pipeline.app_url
+}
+
+output "dashboard_secret_name" {
+  description = "Name of the secret that the dashboard function reads."
+  value       = module.pipeline.dashboard_secret_name
+}

@@ -37,3 +37,13 @@ variable "architecture" {
   description = "Processor of this machine, which runs the functions: arm64 or x86_64."
   type        = string
 }
+
+variable "realtime_zip" {
+  description = "Path of the realtime function's zip."
+  type        = string
+}
+
+variable "dashboard_zip" {
+  description = "Path of the dashboard function's zip."
+  type        = string
+}

@@ -31,6 +31,19 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
+# The address itself is the permission; this only lets a page see what came of it.
+resource "aws_s3_bucket_cors_configuration" "this" {
+  count = length(var.page_origins) == 0 ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    allowed_methods = ["GET"]
+    allowed_origins = var.page_origins
+    max_age_seconds = 600
+  }
+}
+
 # Only on request: the provider waits most of a minute for a lifecycle to settle.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   count = var.old_version_expiry_days == null ? 0 : 1

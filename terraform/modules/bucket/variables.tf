@@ -28,3 +28,9 @@ variable "expiry_days_by_prefix" {
   type        = map(number)
   default     = {}
 }
+
+variable "page_origins" {
+  description = "Web pages that may fetch objects by a signed address, each as `https://host`; none by default."
+  type        = list(string)
+  default     = []
+}

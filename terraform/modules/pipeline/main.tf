@@ -65,8 +65,7 @@ module "webhook" {
     PAYLOAD_BUCKET      = module.payload_bucket.name
     HOOK_SECRET_PREFIX  = local.hook_secret_prefix
     PUBLIC_BASE_URL     = local.public_base_url
-    ALLOWED_ORIGINS     = join(",", var.allowed_origins)
-  }, var.auth_issuer == null ? {} : { AUTH_ISSUER = var.auth_issuer })
+  }, local.auth_environment)
 
   permissions = {
     ReadItsOwnSecret             = { actions = ["secretsmanager:GetSecretValue"], resource = module.webhook_secret.arn }
@@ -96,6 +95,7 @@ module "worker" {
     FUNCTION_SECRET_ARN   = module.worker_secret.arn
     JOB_QUEUE_URL         = module.job_queue.url
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
+    JOB_EVENT_QUEUE_URL   = module.job_event_queue.url
     PAYLOAD_BUCKET        = module.payload_bucket.name
     TOKEN_SET_PREFIX      = local.token_set_prefix
     COUNTER_TABLE         = module.counter_table.name
@@ -121,6 +121,7 @@ module "worker" {
     CountItsCalls             = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
     RemoveTokensOfLostShops   = { actions = ["secretsmanager:DeleteSecret"], resource = local.token_set_arns }
     RingItselfLater           = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
+    TellWhatBecomesOfJobs     = { actions = ["sqs:SendMessage"], resource = module.job_event_queue.arn }
     SetDeadMessagesAside      = { actions = ["sqs:SendMessage"], resource = module.job_queue.dead_letter_arn }
     StoreWhatBelongsToATenant = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/tenants/*" }
     FetchCarriedDeliveries    = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/carried/*" }
@@ -191,6 +192,7 @@ module "http_api" {
 
   name                = "${local.prefix}-http-api"
   description         = "Where providers deliver and callers ask for the state of a job."
+  page_origins        = concat([local.app_url], var.allowed_origins)
   function_name       = module.webhook.name
   function_invoke_arn = module.webhook.invoke_arn
   log_retention_days  = var.log_retention_days
@@ -229,6 +231,7 @@ module "payload_bucket" {
   name                    = local.bucket_name
   destroy_with_content    = var.disposable
   old_version_expiry_days = var.old_version_expiry_days
+  page_origins            = [local.app_url]
 
   # A delivery that the queue did not take after all was answered with 503, and nobody comes for it.
   expiry_days_by_prefix = { "carried/" = 30 }

@@ -28,6 +28,11 @@ variable "scheduler_zip" {
   type        = string
 }
 
+variable "dashboard_zip" {
+  description = "Path of the dashboard function's zip."
+  type        = string
+}
+
 variable "public_base_url" {
   description = "Where the world reaches the HTTP API, by a domain of its own, without a slash at the end; null for the API's own address."
   type        = string
@@ -45,8 +50,31 @@ variable "api_gateway_url" {
   default     = null
 }
 
+variable "app_url" {
+  description = "Where the world reaches the dashboard, by a domain of its own, without a slash at the end; null for its API's own address."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.app_url == null ? true : can(regex("^https://[^/]+$", var.app_url))
+    error_message = "The dashboard's URL must be https:// and a host."
+  }
+}
+
+variable "app_gateway_host" {
+  description = "Below which host, port included, a local AWS serves each API by its id; null where each has an address of its own."
+  type        = string
+  default     = null
+}
+
+variable "payload_origin" {
+  description = "Scheme, host and port at which a local AWS serves payloads; null for S3's own."
+  type        = string
+  default     = null
+}
+
 variable "allowed_origins" {
-  description = "Web pages that may call the HTTP API from a browser, each as `https://host`; none by default."
+  description = "Web pages, besides the dashboard, that may call the HTTP API from a browser, each as `https://host`; none by default."
   type        = list(string)
   default     = []
 
@@ -58,6 +86,12 @@ variable "allowed_origins" {
 
 variable "auth_issuer" {
   description = "Who makes the users' tokens, e.g. `https://abc.supabase.co/auth/v1`; null lets no user call."
+  type        = string
+  default     = null
+}
+
+variable "auth_key" {
+  description = "The public key of the Supabase project (`sb_publishable_…`), which its sign-in wants of every page; null where no user signs in."
   type        = string
   default     = null
 }
@@ -161,4 +195,9 @@ variable "alarm_topic_arns" {
   description = "SNS topics told when a message arrives in the dead-letter queue and when the queue is empty again; an empty list shows the alarm in the console only, null makes none."
   type        = list(string)
   default     = []
+}
+
+variable "realtime_zip" {
+  description = "Path of the realtime function's zip."
+  type        = string
 }

@@ -1,12 +1,22 @@
-# DynamoDB encrypts every table with a key of its own; a KMS key would add a charge and a way to fail, for counts.
+# DynamoDB encrypts every table with a key of its own; a KMS key would add a charge and a way to fail, for counts and ids.
 resource "aws_dynamodb_table" "this" {
   name         = var.name
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = var.partition_key
+  range_key    = var.sort_key
 
   attribute {
     name = var.partition_key
     type = "S"
+  }
+
+  dynamic "attribute" {
+    for_each = var.sort_key[*]
+
+    content {
+      name = attribute.value
+      type = "S"
+    }
   }
 
   ttl {

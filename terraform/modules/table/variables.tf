@@ -9,8 +9,14 @@ variable "name" {
 }
 
 variable "partition_key" {
-  description = "Name of the attribute that identifies an item, a string."
+  description = "Name of the attribute that identifies an item, or a partition of items, a string."
   type        = string
+}
+
+variable "sort_key" {
+  description = "Name of the attribute that tells the items of a partition apart, a string; null where each partition is one item."
+  type        = string
+  default     = null
 }
 
 variable "expiry_attribute" {

@@ -1,0 +1,82 @@
+# The pages and the API that they read. Whatever can be changed is changed elsewhere: nothing here has an action that
+# writes.
+
+locals {
+  gateway_app_url = var.app_gateway_host == null ? module.dashboard_api.url : "http://${module.dashboard_api.id}.${var.app_gateway_host}"
+  app_url         = coalesce(var.app_url, local.gateway_app_url)
+
+  # From where a page fetches results, by an address that the function has signed.
+  payload_origin = coalesce(
+    var.payload_origin, "https://${module.payload_bucket.name}.s3.${data.aws_region.current.name}.amazonaws.com",
+  )
+
+  auth_environment     = var.auth_issuer == null ? {} : { AUTH_ISSUER = var.auth_issuer }
+  auth_key_environment = var.auth_key == null ? {} : { AUTH_KEY = var.auth_key }
+}
+
+module "dashboard" {
+  source = "../function"
+
+  name               = "${local.prefix}-dashboard"
+  description        = "Shows jobs, deliveries and connections, and serves the pages; reads only."
+  zip_path           = var.dashboard_zip
+  architecture       = var.architecture
+  memory_mb          = 512
+  timeout_seconds    = 10
+  log_retention_days = var.log_retention_days
+
+  environment = merge({
+    FUNCTION_SECRET_ARN   = module.dashboard_secret.arn
+    PAYLOAD_BUCKET        = module.payload_bucket.name
+    PAYLOAD_ORIGIN        = local.payload_origin
+    COUNTER_TABLE         = module.counter_table.name
+    DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
+    WEBHOOK_URL           = local.public_base_url
+    WEBSOCKET_URL         = local.websocket_url
+  }, local.auth_environment, local.auth_key_environment)
+
+  permissions = {
+    ReadItsOwnSecret    = { actions = ["secretsmanager:GetSecretValue"], resource = module.dashboard_secret.arn }
+    LetResultsBeFetched = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/tenants/*" }
+    ReadRateBudgets     = { actions = ["dynamodb:GetItem"], resource = module.counter_table.arn }
+    CountDeadLetters    = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.dead_letter_arn }
+  }
+}
+
+module "dashboard_api" {
+  source = "../http-api"
+
+  name                = "${local.prefix}-dashboard-api"
+  description         = "Where browsers load the dashboard and what it shows."
+  function_name       = module.dashboard.name
+  function_invoke_arn = module.dashboard.invoke_arn
+  log_retention_days  = var.log_retention_days
+
+  # Listed for the access log; `$default` is for the pages, each of which has an address of its own.
+  routes = [
+    "GET /api/config",
+    "GET /api/health",
+    "GET /api/me",
+    "GET /api/dashboards",
+    "GET /api/pipelines/jobs",
+    "GET /api/pipelines/jobs/{id}",
+    "GET /api/pipelines/deliveries",
+    "GET /api/pipelines/deliveries/{id}",
+    "GET /api/pipelines/results/{id}",
+    "GET /api/pipelines/errors",
+    "GET /api/sync-status",
+    "GET /api/service-metrics",
+    "GET /api/audit",
+    "GET /api/realtime-ticket",
+    "GET /api/jobs/stream",
+    "$default",
+  ]
+}
+
+module "dashboard_secret" {
+  source = "../secret"
+
+  name                 = "zixly/${var.environment}/dashboard"
+  description          = "Database address, token keys and ticket key of the dashboard function; put by the operator."
+  recovery_window_days = local.secret_recovery_window_days
+}

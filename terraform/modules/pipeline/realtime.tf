@@ -1,0 +1,86 @@
+locals {
+  realtime_timeout_seconds = 15
+
+  # A local AWS has the addresses of all APIs below one.
+  local_socket_url = var.api_gateway_url == null ? null : "${var.api_gateway_url}/${module.websocket_api.id}/${module.websocket_api.stage}"
+  websocket_url    = local.local_socket_url == null ? module.websocket_api.url : replace(local.local_socket_url, "/^http/", "ws")
+  socket_api_url   = local.local_socket_url == null ? module.websocket_api.management_url : local.local_socket_url
+}
+
+module "realtime" {
+  source = "../function"
+
+  name               = "${local.prefix}-realtime"
+  description        = "Lets pages open WebSockets and tells them what has become of their tenant's jobs."
+  zip_path           = var.realtime_zip
+  architecture       = var.architecture
+  memory_mb          = 256
+  timeout_seconds    = local.realtime_timeout_seconds
+  log_retention_days = var.log_retention_days
+
+  environment = {
+    FUNCTION_SECRET_ARN = module.realtime_secret.arn
+    SOCKET_TABLE        = module.socket_table.name
+    SOCKET_API_URL      = local.socket_api_url
+  }
+
+  permissions = {
+    ReadItsOwnSecret         = { actions = ["secretsmanager:GetSecretValue"], resource = module.realtime_secret.arn }
+    WriteDownSockets         = { actions = ["dynamodb:PutItem"], resource = module.socket_table.arn }
+    FindSocketsOfATenant     = { actions = ["dynamodb:Query"], resource = module.socket_table.arn }
+    ForgetSockets            = { actions = ["dynamodb:DeleteItem"], resource = module.socket_table.arn }
+    SendToSockets            = { actions = ["execute-api:ManageConnections"], resource = module.websocket_api.post_arn }
+    TakeMessagesFromItsQueue = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resource = module.job_event_queue.arn }
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "realtime" {
+  event_source_arn = module.job_event_queue.arn
+  function_name    = module.realtime.arn
+
+  # Whoever looks at a page notices a second, so nothing is waited for to fill a batch.
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # Enough for thousands of jobs a minute; job events shall not take the account's concurrency from the door.
+  scaling_config {
+    maximum_concurrency = 5
+  }
+}
+
+module "websocket_api" {
+  source = "../websocket-api"
+
+  name                = "${local.prefix}-websocket-api"
+  description         = "Where pages hear what has become of jobs."
+  function_name       = module.realtime.name
+  function_invoke_arn = module.realtime.invoke_arn
+  requests_per_second = 100
+}
+
+module "job_event_queue" {
+  source = "../queue"
+
+  name                     = "${local.prefix}-job-events"
+  consumer_timeout_seconds = local.realtime_timeout_seconds
+  retention_days           = 1 # A page has asked for its rows again long before.
+  alarm_topic_arns         = var.alarm_topic_arns
+}
+
+module "socket_table" {
+  source = "../table"
+
+  name                   = "${local.prefix}-sockets"
+  partition_key          = "belongs_to"
+  sort_key               = "item"
+  expiry_attribute       = "expires_at"
+  point_in_time_recovery = false # Pages open new sockets.
+}
+
+module "realtime_secret" {
+  source = "../secret"
+
+  name                 = "zixly/${var.environment}/realtime"
+  description          = "Key of the tickets that the dashboard function gives out for the realtime function; put by the operator."
+  recovery_window_days = local.secret_recovery_window_days
+}

@@ -1,0 +1,24 @@
+output "id" {
+  description = "Id of the API."
+  value       = aws_apigatewayv2_api.this.id
+}
+
+output "stage" {
+  description = "Name of its one stage."
+  value       = local.stage
+}
+
+output "url" {
+  description = "Where AWS lets sockets be opened, `wss://…`, without a slash at the end."
+  value       = "${aws_apigatewayv2_api.this.api_endpoint}/${local.stage}"
+}
+
+output "management_url" {
+  description = "Where AWS takes what is to be sent to a socket, without a slash at the end."
+  value       = "${replace(aws_apigatewayv2_api.this.api_endpoint, "wss://", "https://")}/${local.stage}"
+}
+
+output "post_arn" {
+  description = "ARN of posting to any socket of this API, for a permission."
+  value       = "${aws_apigatewayv2_api.this.execution_arn}/${local.stage}/POST/@connections/*"
+}

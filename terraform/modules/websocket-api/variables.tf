@@ -1,0 +1,34 @@
+variable "name" {
+  description = "Name of the API."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,63}$", var.name))
+    error_message = "The name must be 3 to 64 lower-case letters, digits and hyphens and start with a letter."
+  }
+}
+
+variable "description" {
+  description = "One sentence on what the API is for, shown in the console."
+  type        = string
+}
+
+variable "function_name" {
+  description = "Name of the function that hears of sockets."
+  type        = string
+}
+
+variable "function_invoke_arn" {
+  description = "ARN that API Gateway calls the function by."
+  type        = string
+}
+
+variable "requests_per_second" {
+  description = "Sockets opened, and messages sent by pages, a second; beyond, for twice as many at once, they are refused."
+  type        = number
+
+  validation {
+    condition     = var.requests_per_second >= 1 && var.requests_per_second <= 10000
+    error_message = "The requests per second must be between 1 and 10000, the account's own limit."
+  }
+}
