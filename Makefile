@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos fuzz lint fmt build
+.PHONY: help setup check command demo up down test chaos bench-dashboard fuzz lint fmt build
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -8,8 +8,8 @@ DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
 FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 setup: ## Check what this machine must have, install the rest under .local/
 	@localstack/setup.sh
@@ -32,9 +32,13 @@ test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 
 # The functions as their own tests build them: those can be killed at a named point.
 chaos: command ## Break everything under 10,000 deliveries, as SEED says (the time): nothing is lost, nothing done twice
-	cargo test --no-run --package zixly-localstack --package zixly-webhook --package zixly-worker --package zixly-scheduler
+	cargo test --profile chaos --no-run --package zixly-localstack --package zixly-webhook --package zixly-worker --package zixly-scheduler
 	@SEED=$(or $(SEED),$(shell date +%s)) DELIVERIES=$(or $(DELIVERIES),10000) \
-		$(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test chaos
+		$(ZIXLY) services -- cargo test --profile chaos --quiet --package zixly-localstack --test chaos
+
+bench-dashboard: command ## Measure the dashboard over 10,000,000 jobs, and show the plans that make it quick
+	cargo test --no-run --package zixly-localstack --package zixly-dashboard
+	@JOBS=$(or $(JOBS),10000000) $(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test dashboard_speed
 
 fuzz: setup $(FUZZ)/cargo-fuzz ## Fuzz each verifier and parser of deliveries for SECONDS (60); needs a nightly Rust
 	@PATH="$(CURDIR)/$(FUZZ):$$PATH" shared/webhooks/fuzz/run.sh $(or $(SECONDS),60)
@@ -63,4 +67,5 @@ fmt: ## Format Rust and Terraform
 	terraform fmt -recursive terraform
 
 build: setup ## Build the functions' zips for AWS (arm64)
-	$(TOOLS) cargo lambda build --release --arm64 --output-format zip --package zixly-webhook --package zixly-worker --package zixly-scheduler
+	$(TOOLS) cargo lambda build --release --arm64 --output-format zip \
+		$(foreach function,webhook worker scheduler dashboard realtime,--package zixly-$(function)) --package zixly-realtime

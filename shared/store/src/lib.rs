@@ -14,6 +14,7 @@ pub mod effects;
 mod error;
 pub mod jobs;
 pub mod ledger;
+pub mod load;
 pub mod metric_shards;
 pub mod migrations;
 pub mod polls;
