@@ -35,11 +35,21 @@ pub enum Provider {
     Ses,
     /// The trading API, which is one house and no account of a customer's.
     Trading,
+    /// Supabase Auth, which is the app's own project.
+    Auth,
 }
 
 impl Provider {
-    const ALL: [Self; 7] =
-        [Self::Xero, Self::Hubspot, Self::Shopify, Self::Asana, Self::Slack, Self::Ses, Self::Trading];
+    const ALL: [Self; 8] = [
+        Self::Xero,
+        Self::Hubspot,
+        Self::Shopify,
+        Self::Asana,
+        Self::Slack,
+        Self::Ses,
+        Self::Trading,
+        Self::Auth,
+    ];
 
     /// As it stands in paths and in orders.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +61,7 @@ impl Provider {
             Self::Slack => "slack",
             Self::Ses => "ses",
             Self::Trading => "trading",
+            Self::Auth => "auth",
         }
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
 use crate::{
+    auth,
     call::Provider,
     faults::{FaultKind, FaultSpec},
     oauth::access_token_life,
@@ -34,6 +35,7 @@ pub fn routes() -> Router<Arc<Shared>> {
         .route("/grant", post(grant))
         .route("/effects", get(effects))
         .route("/calls", get(calls))
+        .route("/mails", get(mails))
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/clock", post(clock))
         .route("/reset", post(reset))
@@ -101,6 +103,7 @@ async fn seed(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         Provider::Asana => created(&state.asana.seed(&account, kind, record.get(), now).map_err(Refusal)?),
         Provider::Slack => created(&state.slack.seed(&account, kind, record.get(), now).map_err(Refusal)?),
         Provider::Trading => created(&state.trading.seed(kind, record.get()).map_err(Refusal)?),
+        Provider::Auth => created(&state.auth.seed(kind, record.get(), now).map_err(Refusal)?),
         Provider::Ses => Err(Refusal("Amazon SES holds nothing that could be given to it".to_owned())),
     }
 }
@@ -111,7 +114,7 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         consent.accounts.iter().map(|name| name.canonical(consent.provider)).collect::<Result<_, _>>()?;
     match (consent.provider, accounts.len()) {
         (_, 0) => return Err(Refusal("accounts must name at least one account".to_owned())),
-        (Provider::Ses | Provider::Trading, _) => {
+        (Provider::Ses | Provider::Trading | Provider::Auth, _) => {
             let name = consent.provider.as_str();
             return Err(Refusal(format!("{name} has a key of the app's own and takes no consent")));
         }
@@ -161,6 +164,10 @@ async fn calls(State(shared): State<Arc<Shared>>, only: Result<Query<Only>, Quer
     let calls: Vec<_> =
         state.ledger.calls.iter().filter(|call| only.is_none_or(|only| call.provider == only)).collect();
     Ok(Json(calls).into_response())
+}
+
+async fn mails(State(shared): State<Arc<Shared>>) -> Response {
+    Json(shared.lock().auth.mails()).into_response()
 }
 
 async fn add_fault(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
@@ -231,6 +238,7 @@ impl AccountName {
             ))),
             Provider::Ses => Ok(ses::ACCOUNT.to_owned()),
             Provider::Trading => Ok(trading::ACCOUNT.to_owned()),
+            Provider::Auth => Ok(auth::ACCOUNT.to_owned()),
         }
     }
 }
@@ -244,6 +252,7 @@ fn demo_account(state: &Simulated, provider: Provider) -> String {
         Provider::Slack => state.config.demo_slack_team.clone(),
         Provider::Ses => ses::ACCOUNT.to_owned(),
         Provider::Trading => trading::ACCOUNT.to_owned(),
+        Provider::Auth => auth::ACCOUNT.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    asana,
+    asana, auth,
     call::{Answer, Call, Provider},
     hubspot, limits, ses, shopify, slack, trading, xero,
 };
@@ -114,6 +114,9 @@ impl FaultSpec {
         let has_key = matches!(self.provider, Provider::Slack | Provider::Ses | Provider::Trading);
         if has_key && self.fault == FaultKind::Expire {
             return Some(format!("{} has a key and no token that could expire", self.provider.as_str()));
+        }
+        if self.provider == Provider::Auth && self.fault == FaultKind::Expire {
+            return Some("a token of auth says itself when it ends".to_owned());
         }
         None
     }
@@ -230,6 +233,7 @@ fn error_answer(spec: &FaultSpec) -> Answer {
         Provider::Slack => slack::failure(status),
         Provider::Ses => ses::failure(status),
         Provider::Trading => trading::refusal(status, "internal error"),
+        Provider::Auth => auth::failure(status),
     };
     with_retry_after(answer, spec)
 }
@@ -247,6 +251,7 @@ fn rate_limit_answer(spec: &FaultSpec) -> Answer {
         Provider::Slack => return slack::too_many(spec.retry_after_s.unwrap_or(1.0)),
         Provider::Ses => ses::too_many(),
         Provider::Trading => trading::refusal(429, "too many requests"),
+        Provider::Auth => auth::failure(429),
     };
     with_retry_after(answer, spec)
 }

@@ -1,4 +1,4 @@
-//! Xero, HubSpot, Shopify, Asana, Slack, Amazon SES and the trading API on loopback, for tests and for the local stack.
+//! Xero, HubSpot, Shopify, Asana, Slack, Amazon SES, the trading API and Supabase Auth on loopback, for tests and for the local stack.
 //!
 //! One HTTP server plays all of them for the calls that Zixly makes, and refuses what the real ones
 //! refuse: dead tokens, foreign organisations, unknown properties, too many requests.
@@ -15,7 +15,8 @@
 //! | `{url}/slack/api`, `{url}/slack/services/{team}/{webhook}/{key}` | Slack's Web API and incoming webhooks |
 //! | `{url}/ses` | Amazon SES |
 //! | `{url}/trading` | the trading API |
-//! | `{url}/_sim` | seed, grant, effects, calls, faults, clock, reset, health |
+//! | `{url}/auth/v1` | Supabase Auth, with the key `sb_publishable_local` |
+//! | `{url}/_sim` | seed, grant, effects, calls, mails, faults, clock, reset, health |
 //!
 //! # What can be done from outside
 //!
@@ -25,14 +26,15 @@
 //! | `POST grant` | `{"provider", "accounts"}`: consent; gives tokens. For Slack `T0001` gives a bot's token and `T0001/B0001` the URL of an incoming webhook as `access_token` |
 //! | `GET effects?provider=` | every write that took place, whether or not its author was told |
 //! | `GET calls?provider=` | every call; its status is null when no answer went out |
+//! | `GET mails` | the mails of Supabase Auth: `to`, `subject`, `link`, `at` |
 //! | `GET`, `POST`, `DELETE faults` | what lies in wait |
 //! | `POST clock` | `{"advance_s"}`: moves the providers' time ahead |
-//! | `POST reset` | forgets everything but consent, also work that is still to be done |
+//! | `POST reset` | forgets everything but consent, users and sessions, also work that is still to be done |
 //!
 //! Kinds to seed: Xero `invoice`, `contact`; HubSpot `contact`, `deal`; Shopify `order`; Asana `project`, `task`; Slack
 //! `channel` (`{"id", "is_archived"}`) and `message` (`{"channel", "text"}`, written by a person); the trading API `failure`
 //! (`{"ticker", "error"}`: sweeps of that ticker that are submitted from now on end as `failed` with this error, until it is
-//! seeded without one).
+//! seeded without one); Supabase Auth (`auth`) `user` (`{"id", "email", "password"}`).
 //!
 //! An effect has `provider`, `account`, `kind`, `key`, `record_id`, `idempotency_key`, `method`, `path`, `body` and `at`.
 //! A business write was made once if one effect has its provider, account, kind and key:
@@ -56,13 +58,14 @@
 //! | `status`, `rate_limit` | is not done | a refusal as the provider words it; Slack's may have the status 200 |
 //! | `malformed` | is done | half of it |
 //! | `slow` | is done | after `retry_after_s` |
-//! | `revoke` | | consents given before are withdrawn while it stands; the keys of SES and of the trading API are blocked |
-//! | `expire` | | present access tokens end at once; not for Slack, SES and the trading API, whose keys do not expire |
+//! | `revoke` | | consents given before are withdrawn while it stands; the keys of SES, of the trading API and of Supabase Auth are blocked |
+//! | `expire` | | present access tokens end at once; not for Slack, SES and the trading API, whose keys do not expire, nor for Supabase Auth, whose tokens say themselves when they end |
 //!
 //! **Invariant:** knows nothing of Zixly, and opens a connection only where a provider would call the app, and only
 //! to this machine.
 
 mod asana;
+mod auth;
 mod call;
 mod control;
 mod errand;
@@ -103,6 +106,8 @@ pub struct SimulatorConfig {
     pub asana_client: ClientCredentials,
     /// The key that the trading API takes; `trading-key` unless set.
     pub trading_api_key: String,
+    /// The publishable key that Supabase Auth takes; `sb_publishable_local` unless set.
+    pub auth_api_key: String,
     /// The shop that a seeded order belongs to when none is named; `demo-shop.myshopify.com` unless set.
     pub demo_shop: String,
     /// The workspace that a seeded Asana record belongs to when none is named; 1200000000000100 unless set.
@@ -151,6 +156,7 @@ impl SimulatorConfig {
             shopify_client: app("shopify-app", "shopify-secret"),
             asana_client: app("asana-app", "asana-secret"),
             trading_api_key: "trading-key".to_owned(),
+            auth_api_key: auth::API_KEY.to_owned(),
             demo_shop: "demo-shop.myshopify.com".to_owned(),
             demo_asana_workspace: 1_200_000_000_000_100,
             demo_slack_team: "T0DEMO".to_owned(),

@@ -14,7 +14,7 @@ use zixly_simulator::{
     SlackLimits, XeroLimits,
 };
 
-/// Plays Xero, HubSpot, Shopify, Asana, Slack, Amazon SES and the trading API on this machine.
+/// Plays Xero, HubSpot, Shopify, Asana, Slack, Amazon SES, the trading API and Supabase Auth on this machine.
 ///
 /// The secrets come from XERO_CLIENT_SECRET, HUBSPOT_CLIENT_SECRET, SHOPIFY_CLIENT_SECRET, ASANA_CLIENT_SECRET and
 /// TRADING_API_KEY only: arguments can be read by everybody on the machine.

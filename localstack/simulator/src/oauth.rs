@@ -22,7 +22,9 @@ pub const fn access_token_life(provider: Provider) -> SignedDuration {
         Provider::Xero | Provider::Hubspot => SignedDuration::from_mins(30),
         Provider::Shopify | Provider::Asana => SignedDuration::from_mins(60),
         // Theirs do not end; this is long enough for a test.
-        Provider::Slack | Provider::Ses | Provider::Trading => SignedDuration::from_hours(24 * 365 * 10),
+        Provider::Slack | Provider::Ses | Provider::Trading | Provider::Auth => {
+            SignedDuration::from_hours(24 * 365 * 10)
+        }
     }
 }
 
@@ -205,7 +207,7 @@ impl Oauth {
             Provider::Hubspot => format!("na1-{}", Uuid::new_v4()),
             Provider::Shopify => format!("shprt_{random}"),
             Provider::Asana => format!("2/{random}"),
-            Provider::Xero | Provider::Slack | Provider::Ses | Provider::Trading => random,
+            Provider::Xero | Provider::Slack | Provider::Ses | Provider::Trading | Provider::Auth => random,
         };
         let issued = RefreshToken {
             grant,
@@ -243,7 +245,12 @@ impl RefreshToken {
             Provider::Shopify => {
                 !self.has_ended && age < SHOPIFY_REFRESH_TOKEN_LIFE && replaced_for < SHOPIFY_RETRY_LIFE
             }
-            Provider::Hubspot | Provider::Asana | Provider::Slack | Provider::Ses | Provider::Trading => true,
+            Provider::Hubspot
+            | Provider::Asana
+            | Provider::Slack
+            | Provider::Ses
+            | Provider::Trading
+            | Provider::Auth => true,
         }
     }
 }

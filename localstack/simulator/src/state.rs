@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::{
     SimulatorConfig,
     asana::{self, AsanaRecords, Handshake},
+    auth::{self, AuthRecords},
     call::{Answer, Call, Provider},
     errand,
     faults::{AfterFault, BeforeFault, Faults},
@@ -39,7 +40,7 @@ pub struct Shared {
 impl Shared {
     pub fn new(config: SimulatorConfig, url: String, closed: watch::Receiver<bool>) -> Self {
         Self {
-            state: Mutex::new(State::new(config)),
+            state: Mutex::new(State::new(config, &url)),
             closed,
             clock_moved: watch::Sender::new(()),
             client: errand::client(),
@@ -82,6 +83,7 @@ pub struct State {
     pub asana: AsanaRecords,
     pub slack: SlackRecords,
     pub trading: TradingRecords,
+    pub auth: AuthRecords,
     ahead: SignedDuration,
     reset_count: u64,
 }
@@ -110,7 +112,7 @@ pub enum Delivery {
 }
 
 impl State {
-    fn new(config: SimulatorConfig) -> Self {
+    fn new(config: SimulatorConfig, url: &str) -> Self {
         Self {
             config,
             oauth: Oauth::default(),
@@ -123,6 +125,7 @@ impl State {
             asana: AsanaRecords::default(),
             slack: SlackRecords::default(),
             trading: TradingRecords::default(),
+            auth: AuthRecords::new(url),
             ahead: SignedDuration::ZERO,
             reset_count: 0,
         }
@@ -138,7 +141,7 @@ impl State {
         self.ahead += by;
     }
 
-    /// Forgets everything but consent: whoever holds tokens can go on using them.
+    /// Forgets everything but consent, users and sessions: whoever holds tokens can go on using them.
     pub fn reset(&mut self) {
         self.limits = Limits::default();
         self.faults = Faults::default();
@@ -149,6 +152,7 @@ impl State {
         self.asana = AsanaRecords::default();
         self.slack = SlackRecords::default();
         self.trading = TradingRecords::default();
+        self.auth.forget_mails();
         self.ahead = SignedDuration::ZERO;
         self.reset_count += 1;
     }
@@ -227,6 +231,7 @@ impl State {
             Provider::Slack => slack::handle(self, call, now),
             Provider::Ses => ses::handle(self, call, now),
             Provider::Trading => trading::handle(self, call, now),
+            Provider::Auth => auth::handle(self, call, now),
         }
     }
 }
