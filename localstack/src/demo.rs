@@ -25,7 +25,7 @@ use crate::interrupt::Interrupts;
 use crate::progress::answer;
 use crate::project::Project;
 use crate::stack_env::StackEnv;
-use crate::{event_file, seed, up};
+use crate::{event_file, people, seed, up};
 
 const EVENT_FILE: &str = "events/xero-invoice-paid.json";
 const SHOPIFY_ORDER: &str = "events/shopify-order-paid.json";
@@ -74,6 +74,7 @@ async fn show(project: &Project) -> anyhow::Result<()> {
         demo.show_other(other).await?;
     }
     demo.show_sweep().await?;
+    demo.show_dashboard()?;
     suggest(&demo, &job)
 }
 
@@ -185,6 +186,16 @@ impl Demo {
         answer("");
         tell("Sweep", &format!("POST /webhook/trading-sweep; {status} in {} ms", took.as_millis()));
         self.tell_outcome(&job).await
+    }
+
+    fn show_dashboard(&self) -> anyhow::Result<()> {
+        answer("");
+        tell("Dashboard", self.stack.get("APP_URL")?);
+        tell("", &format!("sign in with the password {}, as", people::PASSWORD));
+        for person in people::DEMO_PEOPLE.iter().chain(people::OTHER_PEOPLE) {
+            tell("", &format!("{:<24} {}", person.email, person.describe()));
+        }
+        Ok(())
     }
 
     async fn tell_outcome(&self, job: &Job) -> anyhow::Result<()> {

@@ -15,7 +15,9 @@ mod event_file;
 mod functions;
 mod interrupt;
 mod local_aws;
+mod many_jobs;
 mod operator;
+mod people;
 mod pgbouncer;
 mod ports;
 mod postgres;
@@ -72,10 +74,14 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Print a user's token
+    Token(people::Token),
     /// Sign an event file as Xero does and post it to the running stack
     Send(send::Send),
     /// Show the writes that a job made at the providers, or compare all of them with the providers
     Effects(effects::Effects),
+    /// Make tenants with jobs by the million, to measure with
+    Seed(many_jobs::Seed),
     /// Show the messages that can never succeed, or send them back
     Dlq(dlq::Dlq),
     /// Check files of recorded requests against the verification that guards the door
@@ -106,8 +112,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo => demo::run(&project()?).await,
         Command::Down => down::run(&project()?).await,
         Command::Services { command } => services::run(&project()?, &command).await,
+        Command::Token(token) => token.run(&project()?).map(|()| ExitCode::SUCCESS),
         Command::Send(send) => send.run(&project()?).await,
         Command::Effects(effects) => effects.run(&cli.installation.find(project).await?).await,
+        Command::Seed(seed) => seed.run(&cli.installation.find(project).await?).await,
         Command::Dlq(dlq) => dlq.run(&cli.installation.find(project).await?).await,
         Command::Verify { files } => {
             let summary = verify::verify(&files, &mut std::io::stdout().lock())?;

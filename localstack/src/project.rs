@@ -65,6 +65,13 @@ impl Project {
         Ok(program)
     }
 
+    /// The `PATH` on which the virtual environment's programs come first.
+    pub fn path_with_tools(&self) -> anyhow::Result<OsString> {
+        let tools = self.local().join("venv/bin");
+        let path = variable("PATH").unwrap_or_default();
+        Ok(env::join_paths([tools].into_iter().chain(env::split_paths(&path)))?)
+    }
+
     /// The virtual environment's folder of installed packages.
     pub fn site_packages(&self) -> anyhow::Result<PathBuf> {
         let library = self.local().join("venv/lib");

@@ -12,10 +12,8 @@ use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use zixly_auth::{ApiKey, LocalSession, local_token};
-use zixly_domain::{
-    Channel, Provider, Role, TenantId, TokenSet, TokenSetId, UserId, Workflow, WorkflowSettings,
-};
+use zixly_auth::ApiKey;
+use zixly_domain::{Channel, Provider, TenantId, TokenSet, TokenSetId, UserId, Workflow, WorkflowSettings};
 use zixly_lambda_kit::aws::{SdkConfig, sdk_config};
 use zixly_secrets::{FunctionSecret, TokenSets};
 use zixly_store::connections::{self, NewConnection};
@@ -24,7 +22,8 @@ use zixly_store::{Store, api_keys, tenants, token_sets as token_set_rows, users,
 
 use crate::demo::records::PROJECT_GID;
 use crate::local_aws::CREDENTIALS;
-use crate::simulator::Accounts;
+use crate::people::{self, AUTH_KEY, DEMO_PEOPLE, OTHER_PEOPLE, PASSWORD, Person};
+use crate::simulator::{Accounts, auth_url};
 use crate::stack::{Stack, digest};
 use crate::terraform::Outputs;
 use crate::up::Database;
@@ -72,23 +71,31 @@ pub async fn seed(stack: &Stack, servers: &Servers<'_>) -> anyhow::Result<Vec<(&
         ("HUBSPOT_CLIENT_SECRET", servers.accounts.get("HUBSPOT_CLIENT_SECRET").to_owned()),
         ("SHOPIFY_CLIENT_SECRET", servers.accounts.get("SHOPIFY_CLIENT_SECRET").to_owned()),
     ];
+    let auth_url = auth_url(servers.simulator_url);
     for tenant in tenants {
-        values.extend(tenant.values(&keys));
+        values.extend(tenant.values(stack, &auth_url)?);
     }
+    values.extend([
+        ("AUTH_URL", auth_url),
+        ("AUTH_KEY", AUTH_KEY.to_owned()),
+        ("DEMO_PASSWORD", PASSWORD.to_owned()),
+    ]);
     Ok(values)
 }
 
-/// What the door checks signatures and tokens with, besides the providers' client secrets.
+/// What the functions check signatures, tokens and tickets with, besides the providers' client secrets.
 struct Keys {
     xero_webhook_key: String,
     auth_jwt_secret: SecretString,
+    realtime_ticket_key: String,
 }
 
 impl Keys {
     fn of(stack: &Stack) -> anyhow::Result<Self> {
         Ok(Self {
             xero_webhook_key: stack.secret("XERO_WEBHOOK_KEY", crate::random)?,
-            auth_jwt_secret: stack.secret("AUTH_JWT_SECRET", crate::random)?.into(),
+            auth_jwt_secret: people::legacy_secret(stack)?,
+            realtime_ticket_key: stack.secret("REALTIME_TICKET_KEY", crate::random)?,
         })
     }
 }
@@ -104,7 +111,7 @@ struct Names {
     accounts: [(Provider, &'static str); 5],
     asana_webhook_url: &'static str,
     asana_hook_secret: &'static str,
-    users: &'static [(Role, &'static str)],
+    people: &'static [Person],
 }
 
 const DEMO_BUSINESS: Names = Names {
@@ -120,7 +127,7 @@ const DEMO_BUSINESS: Names = Names {
     ],
     asana_webhook_url: "ASANA_WEBHOOK_URL",
     asana_hook_secret: "ASANA_HOOK_SECRET",
-    users: &[(Role::Admin, "TOKEN_ADMIN"), (Role::Editor, "TOKEN_EDITOR"), (Role::Viewer, "TOKEN_VIEWER")],
+    people: DEMO_PEOPLE,
 };
 
 const OTHER_BUSINESS: Names = Names {
@@ -136,7 +143,7 @@ const OTHER_BUSINESS: Names = Names {
     ],
     asana_webhook_url: "OTHER_ASANA_WEBHOOK_URL",
     asana_hook_secret: "OTHER_ASANA_HOOK_SECRET",
-    users: &[(Role::Admin, "OTHER_TOKEN_ADMIN")],
+    people: OTHER_PEOPLE,
 };
 
 /// A tenant and its accounts, made at random at the first start of a stack.
@@ -145,7 +152,7 @@ struct Tenant {
     tenant_id: TenantId,
     api_key: String,
     accounts: Vec<(Provider, String)>,
-    users: Vec<(Role, UserId)>,
+    people: Vec<(&'static Person, UserId)>,
     asana_endpoint: String,
     asana_webhook_url: String,
     asana_hook_secret: String,
@@ -153,10 +160,7 @@ struct Tenant {
 
 impl Tenant {
     fn new(stack: &Stack, servers: &Servers<'_>, names: &'static Names) -> anyhow::Result<Self> {
-        let users = names.users.iter().map(|(role, name)| {
-            let user_id = stack.secret(&format!("user of {name}"), || UserId::new().to_string())?;
-            anyhow::Ok((*role, user_id.parse()?))
-        });
+        let people = names.people.iter().map(|person| anyhow::Ok((person, person.user_id(stack)?)));
         let asana_endpoint =
             stack.secret(&format!("endpoint of {}", names.asana_webhook_url), crate::random)?;
         Ok(Self {
@@ -167,7 +171,7 @@ impl Tenant {
                 .accounts
                 .map(|(provider, name)| (provider, servers.accounts.get(name).to_owned()))
                 .to_vec(),
-            users: users.collect::<anyhow::Result<_>>()?,
+            people: people.collect::<anyhow::Result<_>>()?,
             asana_webhook_url: format!(
                 "{}/webhook/asana/{asana_endpoint}",
                 servers.outputs.get("webhook_url")?
@@ -178,7 +182,7 @@ impl Tenant {
     }
 
     /// For the stack's env file.
-    fn values(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+    fn values(&self, stack: &Stack, auth_url: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
         let mut values = vec![
             (self.names.tenant_id, self.tenant_id.to_string()),
             (self.names.api_key, self.api_key.clone()),
@@ -187,9 +191,11 @@ impl Tenant {
         ];
         let accounts = self.names.accounts.iter().zip(&self.accounts);
         values.extend(accounts.map(|((_, name), (_, account_id))| (*name, account_id.clone())));
-        let users = self.names.users.iter().zip(&self.users);
-        values.extend(users.map(|((role, name), (_, user_id))| (*name, keys.token(*user_id, *role))));
-        values
+        for (person, _) in &self.people {
+            values.push((person.email_name, person.email.to_owned()));
+            values.push((person.token_name, person.token(stack, auth_url)?));
+        }
+        Ok(values)
     }
 
     /// Makes the tenant with its users, its API key and its connections, each with fresh tokens.
@@ -206,14 +212,20 @@ impl Tenant {
         let tx = session.begin(self.tenant_id).await?;
         tenants::insert(&tx, self.tenant_id, self.names.business).await?;
         api_keys::insert(&tx, self.tenant_id, "made by zixly up", &key.hash()).await?;
-        for (role, user_id) in &self.users {
-            users::insert(&tx, self.tenant_id, *user_id, &email(*user_id, *role), *role).await?;
+        for (person, user_id) in &self.people {
+            users::insert(&tx, self.tenant_id, *user_id, person.email, person.role).await?;
+            if person.is_platform_admin {
+                users::make_platform_admin(&tx, *user_id).await?;
+            }
         }
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
             workflow_settings::set(&tx, self.tenant_id, *workflow, true, &self.settings(*workflow)).await?;
         }
         tx.commit().await?;
         drop(session);
+        for (person, user_id) in &self.people {
+            sign_up(simulator_url, person, *user_id).await?;
+        }
 
         for (provider, account_id) in &self.accounts {
             let token_set_id = format!("{} token set of {}", provider.name(), self.names.business);
@@ -296,27 +308,13 @@ impl Tenant {
     }
 }
 
-impl Keys {
-    /// A session of a day, as Supabase Auth would give it out.
-    fn token(&self, user_id: UserId, role: Role) -> String {
-        let now = Timestamp::now();
-        let session = LocalSession {
-            issuer: LOCAL_ISSUER,
-            audience: "authenticated",
-            user_id,
-            email: &email(user_id, role),
-            issued_at: now,
-            expires_at: now + SignedDuration::from_hours(24),
-        };
-        local_token(&self.auth_jwt_secret, &session).expose_secret().to_owned()
-    }
-}
-
-/// Who makes the users' tokens of a local stack; the functions are told so by Terraform.
-pub const LOCAL_ISSUER: &str = "http://127.0.0.1/auth/v1";
-
-fn email(user_id: UserId, role: Role) -> String {
-    format!("{}-{}@example.com", role.as_str().to_lowercase(), &user_id.0.simple().to_string()[24..])
+/// Makes somebody known to Supabase Auth.
+pub async fn sign_up(simulator_url: &str, person: &Person, user_id: UserId) -> anyhow::Result<()> {
+    let user = json!({ "id": user_id, "email": person.email, "password": PASSWORD });
+    let seed = json!({ "provider": "auth", "kind": "user", "record": user });
+    let request = crate::loopback_client()?.post(format!("{simulator_url}/_sim/seed")).json(&seed);
+    request.send().await?.error_for_status().context("Supabase Auth does not take its users")?;
+    Ok(())
 }
 
 /// Consent to one account, as its owner gives it in the provider's own pages.
@@ -351,6 +349,7 @@ async fn put_function_secrets(
         anyhow::Ok(secret.put(&fields).await?)
     };
     let account = |name| servers.accounts.get(name);
+    let jwks = read_jwks(servers.simulator_url).await?;
     put(
         "webhook_secret_name",
         &[
@@ -358,10 +357,22 @@ async fn put_function_secrets(
             ("xero_webhook_key", &keys.xero_webhook_key),
             ("hubspot_client_secret", account("HUBSPOT_CLIENT_SECRET")),
             ("shopify_client_secret", account("SHOPIFY_CLIENT_SECRET")),
+            ("auth_jwks", &jwks),
             ("auth_jwt_secret", keys.auth_jwt_secret.expose_secret()),
         ],
     )
     .await?;
+    put(
+        "dashboard_secret_name",
+        &[
+            ("database_url", &servers.database.role_url(stack, "zixly_dashboard")?),
+            ("auth_jwks", &jwks),
+            ("auth_jwt_secret", keys.auth_jwt_secret.expose_secret()),
+            ("realtime_ticket_key", &keys.realtime_ticket_key),
+        ],
+    )
+    .await?;
+    put("realtime_secret_name", &[("realtime_ticket_key", &keys.realtime_ticket_key)]).await?;
     put(
         "worker_secret_name",
         &[
@@ -380,6 +391,12 @@ async fn put_function_secrets(
     .await?;
     put("scheduler_secret_name", &[("database_url", &servers.database.role_url(stack, "zixly_scheduler")?)])
         .await
+}
+
+/// The keys that Supabase Auth signs with, as whoever sets Zixly up copies them from its project.
+pub async fn read_jwks(simulator_url: &str) -> anyhow::Result<String> {
+    let request = crate::loopback_client()?.get(format!("{}/.well-known/jwks.json", auth_url(simulator_url)));
+    Ok(request.send().await?.error_for_status()?.text().await?)
 }
 
 fn aws_config(endpoint: &str) -> anyhow::Result<SdkConfig> {

@@ -58,6 +58,8 @@ async fn run_with(project: &Project, stack: &Stack, command: &[String]) -> anyho
     let [program, arguments @ ..] = command else { return Ok(ExitCode::SUCCESS) };
     let mut child = processes::command(program, &stack.folder);
     child.args(arguments).envs(variables).stdin(Stdio::inherit());
+    // Tests that run Node find the one that `make setup` installs.
+    child.env("PATH", project.path_with_tools()?);
     let mut child =
         tokio::process::Command::from(child).spawn().with_context(|| format!("cannot start {program}"))?;
     tokio::select! {

@@ -88,6 +88,11 @@ fn program() -> anyhow::Result<PathBuf> {
     Ok(simulator)
 }
 
+/// Where the simulator plays Supabase Auth; its tokens say that they are from there.
+pub fn auth_url(simulator_url: &str) -> String {
+    format!("{simulator_url}/auth/v1")
+}
+
 fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }

@@ -92,6 +92,8 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
 
     let mut values = vec![
         ("WEBHOOK_URL", webhook_url.to_owned()),
+        ("APP_URL", outputs.get("app_url")?.to_owned()),
+        ("WS_URL", outputs.get("websocket_url")?.to_owned()),
         ("SIM_URL", simulator_url.clone()),
         ("AWS_ENDPOINT_URL", aws_endpoint.clone()),
         ("DATABASE_URL", database.superuser_url(stack)?),
@@ -136,7 +138,8 @@ async fn start_database(project: &Project, stack: &Stack, progress: &Progress) -
     let role = |role: &'static str| -> anyhow::Result<RolePassword> {
         Ok(RolePassword { role, password: role_password(stack, role)?.into() })
     };
-    let roles = [role("zixly_webhook")?, role("zixly_worker")?, role("zixly_scheduler")?];
+    let roles =
+        [role("zixly_webhook")?, role("zixly_worker")?, role("zixly_scheduler")?, role("zixly_dashboard")?];
     let applied = migrate(&store, &roles).await;
     let applied = applied.context("cannot bring the database to the newest schema")?;
     step.done(&if applied.is_empty() {
