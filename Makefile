@@ -27,6 +27,7 @@ down: command ## Stop the stack and forget its data
 	@$(ZIXLY) down
 
 test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
+	@$(TOOLS) npm test --silent --prefix functions/dashboard/web
 	cargo test --workspace --no-run
 	$(ZIXLY) services -- cargo test --workspace --no-fail-fast
 

@@ -31,7 +31,6 @@ fn main() {
         .expect("a string takes everything");
     }
     code.push_str("];\n");
-    writeln!(code, "const INLINE_STYLES: &str = {:?};", inline_styles(&dist)).expect("as before");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("pages.rs"), code).expect("the build's own folder can be written to");
 }
@@ -43,16 +42,8 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if path.is_dir() {
             find(&path, files);
-        } else if !matches!(extension, "br" | "gz" | "map") && path.file_name() != Some("csp.json".as_ref()) {
+        } else if !matches!(extension, "br" | "gz" | "map") {
             files.push(path);
         }
     }
-}
-
-/// The hashes of what `index.html` says about its looks before a style sheet is there, as the policy names them.
-fn inline_styles(dist: &Path) -> String {
-    let Ok(text) = fs::read_to_string(dist.join("csp.json")) else { return String::new() };
-    let policy: serde_json::Value = serde_json::from_str(&text).expect("csp.json is JSON");
-    let hashes = policy["styles"].as_array().expect("csp.json lists the hashes of styles");
-    hashes.iter().map(|hash| format!(" '{}'", hash.as_str().expect("a hash is text"))).collect()
 }

@@ -51,7 +51,7 @@ pub(crate) fn policy(app: &App) -> HeaderValue {
     let others: String =
         others.into_iter().flatten().filter_map(origin).map(|origin| format!(" {origin}")).collect();
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'{INLINE_STYLES}; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; manifest-src 'self'; connect-src 'self'{others}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
