@@ -263,17 +263,16 @@ async fn an_order_that_the_api_rejects_fails_in_its_words_and_can_be_retried() {
 
 #[tokio::test]
 async fn a_limited_submission_waits_as_long_as_it_is_told_and_costs_no_attempt() {
-    let scene = instant_scene().await;
+    let mut scene = instant_scene().await;
     fault(&scene, "rate_limit", "POST", json!({ "retry_after_s": 30, "times": 5 })).await;
     let job_id = job(&scene, json!({})).await;
-    let worker = scene.worker();
     for _ in 0..5 {
-        ring(&scene, &worker, job_id).await;
+        ring(&scene, &scene.worker(), job_id).await;
         let (reason, seconds) = wait_of(&scene, job_id).await;
         assert!(reason == "rate budget" && seconds > 25.0, "{reason} {seconds}");
-        scene.hurry().await;
+        scene.outwait_limits().await;
     }
-    ring(&scene, &worker, job_id).await;
+    ring(&scene, &scene.worker(), job_id).await;
     assert_completed_once(&scene, job_id).await;
 }
 
