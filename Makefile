@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench-dashboard fuzz lint fmt build
+.PHONY: help setup check command demo up down test chaos bench-dashboard screenshots fuzz lint fmt build
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -40,6 +40,12 @@ chaos: command ## Break everything under 10,000 deliveries, as SEED says (the ti
 bench-dashboard: command ## Measure the dashboard over 10,000,000 jobs, and show the plans that make it quick
 	cargo test --no-run --package zixly-localstack --package zixly-dashboard
 	@JOBS=$(or $(JOBS),10000000) $(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test dashboard_speed
+
+screenshots: command ## Take the README's pictures of the dashboard once more, of a stack with the demo's jobs
+	SPEC=looks cargo test --quiet --package zixly-localstack --test dashboard
+	@mkdir -p docs/screenshots
+	@cd .local/screenshots && cp jobs-dark.png jobs-phone.png ../../docs/screenshots
+	@for view in overview job; do cp .local/screenshots/$$view-light.png docs/screenshots/$$view.png; done
 
 fuzz: setup $(FUZZ)/cargo-fuzz ## Fuzz each verifier and parser of deliveries for SECONDS (60); needs a nightly Rust
 	@PATH="$(CURDIR)/$(FUZZ):$$PATH" shared/webhooks/fuzz/run.sh $(or $(SECONDS),60)
