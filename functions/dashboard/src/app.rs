@@ -3,11 +3,12 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use zixly_auth::{TokenRules, TokenRulesError, UserTokens};
 use zixly_budgets::CallBudgets;
+use zixly_domain::TenantId;
 use zixly_lambda_kit::aws::SdkConfig;
 use zixly_payload_store::{PayloadError, PayloadStore};
 use zixly_queues::DeadLetterQueue;
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError};
-use zixly_store::{Store, StoreError};
+use zixly_store::{Store, StoreError, TenantTx};
 
 use crate::DashboardConfig;
 
@@ -61,6 +62,20 @@ impl App {
                 Ok(Store::new(&url, certificate.as_ref().map(ExposeSecret::expose_secret))?)
             })
             .await
+    }
+
+    /// What `query` finds, in a transaction that sees the tenant's rows only.
+    pub(crate) async fn read<T>(
+        &self,
+        tenant_id: TenantId,
+        query: impl AsyncFnOnce(&TenantTx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, OpenError> {
+        let store = self.store().await?;
+        let mut session = store.session().await?;
+        let tx = session.begin(tenant_id).await?;
+        let found = query(&tx).await?;
+        tx.commit().await?;
+        Ok(found)
     }
 
     /// What users' tokens are checked with; without an issuer in the settings, no token is good.

@@ -21,11 +21,9 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Ans
     }
     let limit = query::limit(request)?;
     let after: Option<Uuid> = query::value(request, "cursor", "It must be the `next_cursor` of a page.")?;
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let mut found = audit::list(&tx, viewing.tenant_id, after, limit + 1).await?;
-    tx.commit().await?;
+    let mut found = app
+        .read(viewing.tenant_id, async |tx| audit::list(tx, viewing.tenant_id, after, limit + 1).await)
+        .await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());

@@ -25,11 +25,9 @@ const SECRET: [&str; 6] = ["signature", "hmac", "authorization", "cookie", "secr
 pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Answer {
     let filter = filter(request)?;
     let limit = query::limit(request)?;
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let mut found = deliveries::list(&tx, viewing.tenant_id, &filter, limit + 1).await?;
-    tx.commit().await?;
+    let mut found = app
+        .read(viewing.tenant_id, async |tx| deliveries::list(tx, viewing.tenant_id, &filter, limit + 1).await)
+        .await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());
@@ -39,11 +37,11 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Ans
 
 pub(crate) async fn show(app: &App, viewing: &Viewing, id: &str) -> Answer {
     let Ok(delivery_id) = id.parse::<DeliveryId>() else { return Err(unknown("delivery", id)) };
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let found = deliveries::find(&tx, viewing.tenant_id, delivery_id, BODY_CAP).await?;
-    tx.commit().await?;
+    let found = app
+        .read(viewing.tenant_id, async |tx| {
+            deliveries::find(tx, viewing.tenant_id, delivery_id, BODY_CAP).await
+        })
+        .await?;
     let Some(found) = found else { return Err(unknown("delivery", id)) };
     let mut delivery = found.rest;
     let is_truncated = delivery["size_bytes"].as_u64().is_some_and(|size| size > u64::from(BODY_CAP));

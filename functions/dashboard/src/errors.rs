@@ -19,11 +19,9 @@ const NAMED: usize = 5;
 
 pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Answer {
     let (from, to) = overview::span(request, Timestamp::now())?;
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let failed = list_failed(&tx, viewing.tenant_id, (from, to), CAP).await?;
-    tx.commit().await?;
+    let failed = app
+        .read(viewing.tenant_id, async |tx| list_failed(tx, viewing.tenant_id, (from, to), CAP).await)
+        .await?;
     Ok(answers::json(&json!({
         "groups": groups(&failed).iter().map(Group::to_json).collect::<Value>(),
         "from": from,

@@ -13,11 +13,8 @@ use crate::{
 
 pub(crate) async fn show(app: &App, viewing: &Viewing, id: &str) -> Answer {
     let Ok(job_id) = id.parse::<JobId>() else { return Err(unknown("job", id)) };
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let found = job::find(&tx, viewing.tenant_id, job_id).await?;
-    tx.commit().await?;
+    let found =
+        app.read(viewing.tenant_id, async |tx| job::find(tx, viewing.tenant_id, job_id).await).await?;
     let Some(found) = found else { return Err(unknown("job", id)) };
     let mut body = found.rest;
     links::add(&mut body);

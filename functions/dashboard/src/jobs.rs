@@ -20,12 +20,10 @@ const PROVIDER_RULE: &str = "It must be one of xero, hubspot, shopify, asana.";
 pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Answer {
     let filter = filter(request)?;
     let limit = query::limit(request)?;
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
     // One more than is shown tells whether there are more.
-    let mut page = jobs::list(&tx, viewing.tenant_id, &filter, limit + 1).await?;
-    tx.commit().await?;
+    let mut page = app
+        .read(viewing.tenant_id, async |tx| jobs::list(tx, viewing.tenant_id, &filter, limit + 1).await)
+        .await?;
     let has_more = page.jobs.len() > limit as usize;
     page.jobs.truncate(limit as usize);
     let next = page.jobs.last().filter(|_| has_more).map(|job| job.job_id.to_string());

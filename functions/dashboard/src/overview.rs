@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lambda_http::Request;
 use serde_json::json;
 use zixly_lambda_kit::problem::Problem;
-use zixly_store::views::overview;
+use zixly_store::{TenantTx, views::overview};
 
 use crate::{
     App,
@@ -29,13 +29,13 @@ pub(crate) async fn show(app: &App, viewing: &Viewing, request: &Request) -> Ans
     let bucket_seconds = bucket_seconds(from, to);
     let edges = edges(from, to, bucket_seconds);
     let tenant_id = viewing.tenant_id;
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(tenant_id).await?;
-    let numbers = overview::numbers(&tx, tenant_id, start_of_day(now)).await?;
-    let buckets = overview::timeline(&tx, tenant_id, &edges).await?;
-    let mut dots = overview::dots(&tx, tenant_id, (from, to), DOTS_CAP + 1).await?;
-    tx.commit().await?;
+    let read = async |tx: &TenantTx<'_>| {
+        let numbers = overview::numbers(tx, tenant_id, start_of_day(now)).await?;
+        let buckets = overview::timeline(tx, tenant_id, &edges).await?;
+        let dots = overview::dots(tx, tenant_id, (from, to), DOTS_CAP + 1).await?;
+        Ok((numbers, buckets, dots))
+    };
+    let (numbers, buckets, mut dots) = app.read(tenant_id, read).await?;
     let is_capped = dots.as_array().is_some_and(|dots| dots.len() > DOTS_CAP as usize);
     if let Some(dots) = dots.as_array_mut() {
         dots.truncate(DOTS_CAP as usize);

@@ -25,12 +25,7 @@ pub(crate) struct ResultFile {
 
 pub(crate) async fn list(app: &App, viewing: &Viewing, id: &str) -> Answer {
     let Ok(job_id) = id.parse::<JobId>() else { return Err(unknown("job", id)) };
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let job = jobs::find(&tx, job_id).await?;
-    tx.commit().await?;
-    drop(session);
+    let job = app.read(viewing.tenant_id, async |tx| jobs::find(tx, job_id).await).await?;
     let Some(job) = job else { return Err(unknown("job", id)) };
     let mut results = Vec::new();
     for file in files(viewing.tenant_id, job_id, &job.result.unwrap_or_default()) {

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zixly_lambda_kit::Chain;
-use zixly_store::views::service_metrics::{self, Minute};
+use zixly_store::{
+    TenantTx,
+    views::service_metrics::{self, Minute},
+};
 
 use crate::{
     App,
@@ -20,13 +23,12 @@ const DEAD_LETTERS: f64 = 0.0;
 
 pub(crate) async fn show(app: &App, viewing: &Viewing) -> Answer {
     let now = Timestamp::now();
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let minutes = service_metrics::minutes(&tx, viewing.tenant_id, now).await?;
-    let oldest = service_metrics::oldest_ring(&tx, viewing.tenant_id, now).await?;
-    tx.commit().await?;
-    drop(session);
+    let read = async |tx: &TenantTx<'_>| {
+        let minutes = service_metrics::minutes(tx, viewing.tenant_id, now).await?;
+        let oldest = service_metrics::oldest_ring(tx, viewing.tenant_id, now).await?;
+        Ok((minutes, oldest))
+    };
+    let (minutes, oldest) = app.read(viewing.tenant_id, read).await?;
     let age = oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
     let metrics = json!([
         metric(

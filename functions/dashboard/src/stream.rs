@@ -24,11 +24,9 @@ pub(crate) async fn send(app: &App, viewing: &Viewing, request: &Request) -> Ans
     // Who has just come knows everything that there is.
     if let Some(told) = told {
         let since = told.max(now - LONGEST) - OVERLAP;
-        let store = app.store().await?;
-        let mut session = store.session().await?;
-        let tx = session.begin(viewing.tenant_id).await?;
-        let changed = list_changed(&tx, viewing.tenant_id, since, CAP).await?;
-        tx.commit().await?;
+        let changed = app
+            .read(viewing.tenant_id, async |tx| list_changed(tx, viewing.tenant_id, since, CAP).await)
+            .await?;
         for job in changed.iter().rev() {
             let data = json!({ "type": "job", "at": now, "job": jobs::summary(job) });
             text.push_str(&format!("event: job\ndata: {data}\n\n"));

@@ -13,12 +13,8 @@ use crate::{
 };
 
 pub(crate) async fn show(app: &App, viewing: &Viewing) -> Answer {
-    let store = app.store().await?;
-    let mut session = store.session().await?;
-    let tx = session.begin(viewing.tenant_id).await?;
-    let mut status = sync_status::load(&tx, viewing.tenant_id).await?;
-    tx.commit().await?;
-    drop(session);
+    let mut status =
+        app.read(viewing.tenant_id, async |tx| sync_status::load(tx, viewing.tenant_id).await).await?;
     let now = Timestamp::now();
     for connection in status["connections"].as_array_mut().into_iter().flatten() {
         let standing = standing(app, connection, now).await;
