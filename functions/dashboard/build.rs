@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let dist = manifest.join("web/dist");
+    let dist = folder("CARGO_MANIFEST_DIR").join("web/dist");
     println!("cargo::rerun-if-changed={}", dist.display());
     if !dist.join("index.html").exists() {
         println!("cargo::warning=the pages are not built, so the dashboard has none: run `make setup`");
@@ -31,8 +30,13 @@ fn main() {
         .expect("a string takes everything");
     }
     code.push_str("];\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    fs::write(out.join("pages.rs"), code).expect("the build's own folder can be written to");
+    fs::write(folder("OUT_DIR").join("pages.rs"), code).expect("the build's own folder can be written to");
+}
+
+fn folder(name: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script so")]
+    let folder = env::var_os(name);
+    folder.expect("cargo sets it").into()
 }
 
 /// What is served by itself, and not as another form of something.

@@ -1,7 +1,7 @@
 //! `GET /api/realtime-ticket`: what opens the WebSocket, once and for half a minute, so that no token stands in its
 //! address.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use serde_json::json;
 use zixly_auth::Ticket;
@@ -21,8 +21,7 @@ pub(crate) async fn issue(app: &App, viewing: &Viewing) -> Answer {
     let key = app.needed("realtime_ticket_key").await?;
     let now = Timestamp::now();
     let ticket = Ticket::issue(&key, viewing.tenant_id, viewing.user_id, now);
-    let lifetime = SignedDuration::try_from(Ticket::LIFETIME).expect("it is seconds");
-    let body = json!({ "url": format!("{websocket_url}?ticket={ticket}"), "expires_at": now + lifetime });
+    let body = json!({ "url": format!("{websocket_url}?ticket={ticket}"), "expires_at": now + Ticket::LIFETIME });
     let mut answer = answers::json(&body);
     answer.headers_mut().insert("cache-control", "no-store".parse().expect("it is valid"));
     answer.headers_mut().remove("etag");
