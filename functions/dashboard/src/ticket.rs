@@ -21,7 +21,8 @@ pub(crate) async fn issue(app: &App, viewing: &Viewing) -> Answer {
     let key = app.needed("realtime_ticket_key").await?;
     let now = Timestamp::now();
     let ticket = Ticket::issue(&key, viewing.tenant_id, viewing.user_id, now);
-    let body = json!({ "url": format!("{websocket_url}?ticket={ticket}"), "expires_at": now + Ticket::LIFETIME });
+    let body =
+        json!({ "url": format!("{websocket_url}?ticket={ticket}"), "expires_at": now + Ticket::LIFETIME });
     let mut answer = answers::json(&body);
     answer.headers_mut().insert("cache-control", "no-store".parse().expect("it is valid"));
     answer.headers_mut().remove("etag");
