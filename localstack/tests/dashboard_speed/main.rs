@@ -155,6 +155,7 @@ async fn views(database: &TestDatabase, tenant_id: TenantId) -> Vec<(&'static st
         ("time range, 30 days ago", format!("{jobs}?from={}&to={}", ago(31), ago(30))),
         ("record:, newest", format!("{jobs}?q=record:{}", newest[0][1])),
         ("record:, oldest", format!("{jobs}?q=record:{}", oldest[0][1])),
+        ("record:, what very many begin with", format!("{jobs}?q=record:inv")),
         ("record: that there is not", format!("{jobs}?q=record:INV-999999999")),
         ("job: by id", format!("{jobs}?q={}", oldest[0][0])),
         ("free text, found", format!("{jobs}?q=Validation")),

@@ -61,13 +61,22 @@ const LIST_BY_JOB_TYPE: &str = concat!(
     " order by j.job_id desc limit $8) as j order by j.job_id desc limit $8"
 );
 
-/// By the beginning of what they are about; read as a whole, since few jobs are about one record.
+/// By the beginning of what they are about. Of few, the newest are picked; of a thousand and more, there are enough among
+/// the newest jobs.
 const LIST_BY_RECORD: &str = concat!(
-    "select ",
+    "with alike as materialized (select j.job_id from pipeline_jobs j \
+      where j.tenant_id = $1 and j.about_key >= $9 and j.about_key < $10 limit 1000) \
+     select j.* from ((select ",
     summary!(),
-    " from pipeline_jobs j where j.tenant_id = $1 and lower(j.about) like $9 and ",
+    " from alike s join pipeline_jobs j on j.tenant_id = $1 and j.job_id = s.job_id \
+      where (select count(*) from alike) < 1000 and ",
     within!(),
-    " order by j.job_id desc limit $8"
+    " order by j.job_id desc limit $8) union all (select ",
+    summary!(),
+    " from pipeline_jobs j where j.tenant_id = $1 and j.about_key >= $9 and j.about_key < $10 \
+        and (select count(*) from alike) = 1000 and ",
+    within!(),
+    " order by j.job_id desc limit $8)) j order by j.job_id desc limit $8"
 );
 
 /// Looks at the newest jobs only, as many as $10, and says how many there were.
@@ -78,7 +87,7 @@ const SEARCH: &str = concat!(
     summary!(),
     " from newest n join pipeline_jobs j on j.tenant_id = $1 and j.job_id = n.job_id \
       where (j.about ilike $9 or j.error_message ilike $9 or j.job_id::text ilike $9 or j.job_type ilike $9) \
-        and (lower(j.about) like $11 or $11 is null) \
+        and (j.about_key >= $11 or $11 is null) and (j.about_key < $12 or $12 is null) \
       order by j.job_id desc limit $8) \
      select f.*, s.looked_at, s.oldest_at \
        from (select count(*) as looked_at, \
@@ -224,15 +233,22 @@ pub async fn list(
         (&filter.is_waiting, Type::BOOL),
         (&limit, Type::INT8),
     ];
-    let record = filter.record.as_deref().map(|record| format!("{}%", escaped(&record.to_lowercase())));
+    let record = filter.record.as_deref().map(str::to_lowercase);
+    // After everything that begins with it.
+    let beyond = record.as_deref().map(|record| format!("{record}\u{10FFFF}"));
     let cap = i64::from(SEARCH_CAP);
     if let Some(text) = &filter.text {
         let text = format!("%{}%", escaped(text));
-        parameters.extend([(&text as _, Type::TEXT), (&cap as _, Type::INT8), (&record as _, Type::TEXT)]);
+        parameters.extend([
+            (&text as _, Type::TEXT),
+            (&cap as _, Type::INT8),
+            (&record as _, Type::TEXT),
+            (&beyond as _, Type::TEXT),
+        ]);
         return searched(&tx.inner.query_typed(SEARCH, &parameters).await?);
     }
     let statement = if record.is_some() {
-        parameters.push((&record, Type::TEXT));
+        parameters.extend([(&record as _, Type::TEXT), (&beyond as _, Type::TEXT)]);
         LIST_BY_RECORD
     } else if statuses.is_some() {
         LIST_BY_STATUS
