@@ -11,7 +11,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("views::jobs::LIST_BY_STATUS", "null, null, null, '{FAILED}', null, false, 51"),
     ("views::jobs::LIST_BY_JOB_TYPE", "null, null, null, null, '{hubspot-deal-to-asana}', false, 51"),
     ("views::jobs::LIST_BY_RECORD", "null, null, null, null, null, false, 51, 'inv-000001', 'inv-000002'"),
-    ("views::jobs::SEARCH", "null, null, null, null, null, false, 51, '%validation%', 10000, null, null"),
+    ("views::jobs::SEARCH", "null, null, null, null, null, false, 51, '%validation%', 5000, null, null"),
 ];
 
 /// Prints what the planner does with each.

@@ -14,6 +14,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("views::jobs::LIST_BY_JOB_TYPE", LIST_BY_JOB_TYPE),
     ("views::jobs::LIST_BY_RECORD", LIST_BY_RECORD),
     ("views::jobs::SEARCH", SEARCH),
+    ("views::jobs::SEARCH_BY_STATUS", SEARCH_BY_STATUS),
     ("views::jobs::LIST_FAILED", LIST_FAILED),
     ("views::jobs::LIST_CHANGED", LIST_CHANGED),
 ];
@@ -79,23 +80,38 @@ const LIST_BY_RECORD: &str = concat!(
     " order by j.job_id desc limit $8)) j order by j.job_id desc limit $8"
 );
 
-/// Looks at the newest jobs only, as many as $10, and says how many there were.
+/// What is found among `newest`, and how many those were.
+macro_rules! found {
+    () => {
+        ", found as (select * from newest n \
+          where (n.about ilike $9 or n.error_message ilike $9 or n.job_id::text ilike $9 or n.job_type ilike $9) \
+            and (n.about_key >= $11 or $11 is null) and (n.about_key < $12 or $12 is null) \
+          order by n.job_id desc limit $8) \
+         select f.*, s.looked_at, s.oldest_at \
+           from (select count(*) as looked_at, min(created_at) as oldest_at from newest) s \
+           left join found f on true \
+          order by f.job_id desc"
+    };
+}
+
+/// Looks at the newest jobs only, as many as $10, and says how many there were. They are read at once, or the planner might
+/// look each up again among all.
 const SEARCH: &str = concat!(
-    "with newest as materialized (select j.job_id from pipeline_jobs j where j.tenant_id = $1 and ",
-    within!(),
-    " order by j.job_id desc limit $10), found as (select ",
+    "with newest as materialized (select ",
     summary!(),
-    " from newest n join pipeline_jobs j on j.tenant_id = $1 and j.job_id = n.job_id \
-      where (j.about ilike $9 or j.error_message ilike $9 or j.job_id::text ilike $9 or j.job_type ilike $9) \
-        and (j.about_key >= $11 or $11 is null) and (j.about_key < $12 or $12 is null) \
-      order by j.job_id desc limit $8) \
-     select f.*, s.looked_at, s.oldest_at \
-       from (select count(*) as looked_at, \
-                    (select j.created_at from newest n join pipeline_jobs j on j.tenant_id = $1 and j.job_id = n.job_id \
-                      order by n.job_id limit 1) as oldest_at \
-               from newest) s \
-       left join found f on true \
-      order by f.job_id desc"
+    ", j.about_key, j.error_message from pipeline_jobs j where j.tenant_id = $1 and ",
+    within!(),
+    " order by j.job_id desc limit $10)",
+    found!()
+);
+
+const SEARCH_BY_STATUS: &str = concat!(
+    "with newest as materialized (select j.* from unnest($5::text[]) as wanted (status) cross join lateral (select ",
+    summary!(),
+    ", j.about_key, j.error_message from pipeline_jobs j where j.tenant_id = $1 and j.status = wanted.status and ",
+    within!(),
+    " order by j.job_id desc limit $10) as j order by j.job_id desc limit $10)",
+    found!()
 );
 
 const LIST_FAILED: &str = "
@@ -123,7 +139,7 @@ const LIST_CHANGED: &str = concat!(
 );
 
 /// How many of the newest jobs a free text is looked for in.
-pub const SEARCH_CAP: u32 = 10_000;
+pub const SEARCH_CAP: u32 = 5_000;
 
 /// A job as a list shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,7 +261,8 @@ pub async fn list(
             (&record as _, Type::TEXT),
             (&beyond as _, Type::TEXT),
         ]);
-        return searched(&tx.inner.query_typed(SEARCH, &parameters).await?);
+        let statement = if statuses.is_some() { SEARCH_BY_STATUS } else { SEARCH };
+        return searched(&tx.inner.query_typed(statement, &parameters).await?);
     }
     let statement = if record.is_some() {
         parameters.extend([(&record as _, Type::TEXT), (&beyond as _, Type::TEXT)]);
