@@ -1,5 +1,8 @@
 //! What every answer has: its headers, and a name for its content, so that a page that has it already is told so.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -74,6 +77,9 @@ pub(crate) fn unknown(what: &str, id: &str) -> Refused {
     Problem::new(StatusCode::NOT_FOUND, format!("There is no {what} {id}.")).into()
 }
 
+/// What is smaller goes into the first packet anyway.
+const WORTH_COMPRESSING: usize = 1400;
+
 /// Adds the headers of every answer, and takes away what the caller has already.
 pub(crate) fn complete(answer: &mut Response<Body>, request: &Request, policy: &HeaderValue) {
     let headers = answer.headers_mut();
@@ -87,6 +93,28 @@ pub(crate) fn complete(answer: &mut Response<Body>, request: &Request, policy: &
         *answer.body_mut() = Body::Empty;
         answer.headers_mut().remove(header::CONTENT_TYPE);
     }
+    compress(answer, request);
+}
+
+/// Whether the caller takes an answer in this form.
+pub(crate) fn takes(request: &Request, encoding: &str) -> bool {
+    let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let mut accepted = accepted.unwrap_or_default().split(',');
+    accepted.any(|one| one.split(';').next().map(str::trim) == Some(encoding))
+}
+
+/// JSON repeats its names, so it becomes a fifth and less. Files have been compressed by the build.
+fn compress(answer: &mut Response<Body>, request: &Request) {
+    let Body::Text(text) = answer.body() else { return };
+    if text.len() < WORTH_COMPRESSING || !takes(request, "gzip") {
+        return;
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let compressed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    *answer.body_mut() = Body::Binary(compressed.expect("memory takes everything"));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
 }
 
 fn is_known(answer: &Response<Body>, request: &Request) -> bool {

@@ -7,7 +7,7 @@ use lambda_http::{
 };
 use zixly_lambda_kit::problem::Problem;
 
-use crate::App;
+use crate::{App, answers::takes};
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
@@ -59,16 +59,9 @@ pub(crate) fn policy(app: &App) -> HeaderValue {
 }
 
 fn served(file: &File, request: &Request) -> Response<Body> {
-    let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let takes = |encoding: &str| {
-        accepted
-            .unwrap_or_default()
-            .split(',')
-            .any(|one| one.split(';').next().map(str::trim) == Some(encoding))
-    };
     let (encoding, bytes) = match file {
-        File { brotli: Some(bytes), .. } if takes("br") => (Some("br"), *bytes),
-        File { gzip: Some(bytes), .. } if takes("gzip") => (Some("gzip"), *bytes),
+        File { brotli: Some(bytes), .. } if takes(request, "br") => (Some("br"), *bytes),
+        File { gzip: Some(bytes), .. } if takes(request, "gzip") => (Some("gzip"), *bytes),
         _ => (None, file.plain),
     };
     // The name of an asset changes with its content.

@@ -125,3 +125,20 @@ async fn what_is_known_already_is_not_sent_again() {
     let changed = scene.ask(lambda_http::http::Method::GET, "/api/pipelines/jobs", &headers).await;
     assert_eq!(changed.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_long_answer_is_sent_small_to_who_takes_it() {
+    let scene = Scene::new().await;
+    let (tenant, viewer) = viewer(&scene).await;
+    ten_jobs(&scene, tenant).await;
+    let plain = scene.get("/api/pipelines/jobs", &viewer).await;
+    let headers = [("authorization", viewer.as_str()), ("accept-encoding", "br, gzip;q=0.8")];
+    let small = scene.ask_only(lambda_http::http::Method::GET, "/api/pipelines/jobs", &headers).await;
+    assert_eq!(small.headers()["content-encoding"], "gzip");
+    assert_eq!(small.headers()["etag"], plain.headers()["etag"]);
+    let mut unpacked = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&small.body()[..]), &mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, text(&plain));
+    assert!(small.body().len() * 3 < plain.body().len());
+}
