@@ -147,3 +147,25 @@ async fn the_stream_tells_what_has_changed_since_it_told_last() {
         serde_json::from_str::<serde_json::Value>(&format!("{{\"{line}")).expect("each line is whole");
     }
 }
+
+#[tokio::test]
+async fn the_last_hour_is_told_minute_by_minute() {
+    let scene = Scene::new().await;
+    let tenant = scene.database.tenant("ours").await;
+    let viewer = scene.user(tenant, Role::Viewer).await;
+    for (status, minutes_ago) in
+        [("COMPLETED", 3), ("FAILED", 3), ("CANCELLED", 3), ("COMPLETED", 59), ("FAILED", 90)]
+    {
+        scene.job(tenant, "trading-sweep", status, "AAPL", minutes_ago).await;
+    }
+    let metrics = scene.json("/api/service-metrics", &viewer).await;
+    let points = |name: &str| -> Vec<Option<f64>> {
+        let metric =
+            metrics["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == name).unwrap();
+        metric["points"].as_array().unwrap().iter().map(|point| point["value"].as_f64()).collect()
+    };
+    let throughput = points("throughput");
+    assert_eq!((throughput.len(), throughput.iter().flatten().sum::<f64>()), (60, 3.0));
+    assert_eq!(points("error_rate").into_iter().flatten().collect::<Vec<_>>().iter().sum::<f64>(), 50.0);
+    assert_eq!(points("duration_p95").into_iter().flatten().fold(0.0, f64::max), 2000.0);
+}

@@ -105,12 +105,17 @@ const SEARCH: &str = concat!(
     found!()
 );
 
+/// Their ids come out of the index alone, or the planner might read all jobs of the status to sort them.
 const SEARCH_BY_STATUS: &str = concat!(
-    "with newest as materialized (select j.* from unnest($5::text[]) as wanted (status) cross join lateral (select ",
+    "with ids as materialized (select j.job_id from unnest($5::text[]) as wanted (status) cross join lateral \
+      (select j.job_id from pipeline_jobs j where j.tenant_id = $1 and j.status = wanted.status \
+          and (j.job_id < $2 or $2 is null) and (j.job_id >= $3 or $3 is null) and (j.job_id < $4 or $4 is null) \
+        order by j.job_id desc limit $10) as j order by j.job_id desc limit $10), \
+     newest as materialized (select ",
     summary!(),
-    ", j.about_key, j.error_message from pipeline_jobs j where j.tenant_id = $1 and j.status = wanted.status and ",
+    ", j.about_key, j.error_message from ids i join pipeline_jobs j on j.tenant_id = $1 and j.job_id = i.job_id where ",
     within!(),
-    " order by j.job_id desc limit $10) as j order by j.job_id desc limit $10)",
+    ")",
     found!()
 );
 

@@ -1,6 +1,6 @@
 //! How the service does for a tenant: the last hour, minute by minute.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Row, types::Type};
 use zixly_domain::TenantId;
 
@@ -10,18 +10,18 @@ pub(crate) const STATEMENTS: &[(&str, &str)] =
     &[("views::service_metrics::MINUTES", MINUTES), ("views::service_metrics::OLDEST_RING", OLDEST_RING)];
 
 const MINUTES: &str = "
-    select m.at, count(j.job_id) as ended, count(*) filter (where j.status = 'FAILED') as failed,
-           (extract(epoch from percentile_cont(0.95) within group (order by j.completed_at - j.started_at)) * 1000)::float8
+    select date_trunc('minute', completed_at) as at, count(*) as ended, count(*) filter (where status = 'FAILED') as failed,
+           (extract(epoch from percentile_cont(0.95) within group (order by completed_at - started_at)) * 1000)::float8
                as p95_ms
-      from generate_series(date_trunc('minute', $2::timestamptz) - interval '60 minutes',
-                           date_trunc('minute', $2::timestamptz) - interval '1 minute', interval '1 minute') as m (at)
-      left join pipeline_jobs j
-        on j.tenant_id = $1 and j.completed_at >= m.at and j.completed_at < m.at + interval '1 minute'
-       and j.status <> 'CANCELLED'
-     group by m.at
-     order by m.at";
+      from pipeline_jobs
+     where tenant_id = $1 and completed_at >= $2 and completed_at < $3 and status <> 'CANCELLED'
+     group by 1
+     order by 1";
 
 const OLDEST_RING: &str = "select min(ring_at) as ring_at from outbox where tenant_id = $1 and ring_at <= $2";
+
+/// How many minutes are shown.
+const MINUTES_SHOWN: i32 = 60;
 
 /// What ended in a minute.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +42,12 @@ pub async fn minutes(
     tenant_id: TenantId,
     now: Timestamp,
 ) -> Result<Vec<Minute>, StoreError> {
-    let parameters = [(&tenant_id.0 as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ)];
-    let minute = |row: &Row| {
+    let minute = SignedDuration::from_mins(1);
+    let end = Timestamp::from_second(now.as_second().div_euclid(60) * 60).unwrap_or(now);
+    let begin = end - minute * MINUTES_SHOWN;
+    let parameters =
+        [(&tenant_id.0 as _, Type::UUID), (&begin as _, Type::TIMESTAMPTZ), (&end as _, Type::TIMESTAMPTZ)];
+    let from_row = |row: &Row| {
         Ok(Minute {
             at: row.try_get("at")?,
             ended: row.try_get("ended")?,
@@ -51,7 +55,15 @@ pub async fn minutes(
             p95_ms: row.try_get("p95_ms")?,
         })
     };
-    tx.inner.query_typed(MINUTES, &parameters).await?.iter().map(minute).collect()
+    let rows = tx.inner.query_typed(MINUTES, &parameters).await?;
+    let found = rows.iter().map(from_row).collect::<Result<Vec<Minute>, StoreError>>()?;
+    let mut found = found.into_iter().peekable();
+    // A minute in which nothing ended has no row.
+    let of = |number| {
+        let at = begin + minute * number;
+        found.next_if(|minute| minute.at == at).unwrap_or(Minute { at, ended: 0, failed: 0, p95_ms: None })
+    };
+    Ok((0..MINUTES_SHOWN).map(of).collect())
 }
 
 /// When the tenant's job was to be rung that has been waiting for a worker for longest; none if none does.
