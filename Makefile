@@ -75,4 +75,4 @@ fmt: ## Format Rust and Terraform
 
 build: setup ## Build the functions' zips for AWS (arm64)
 	$(TOOLS) cargo lambda build --release --arm64 --output-format zip \
-		$(foreach function,webhook worker scheduler dashboard realtime,--package zixly-$(function)) --package zixly-realtime
+		$(foreach function,webhook worker scheduler dashboard realtime,--package zixly-$(function))
