@@ -168,10 +168,9 @@ install_browser_tests() {
             "works, those tests do not." >&2
 }
 
-# The dashboard function carries its pages, so it cannot be compiled without them.
+# The dashboard function carries its pages, so they are built before it is.
 build_pages() {
     web=functions/dashboard/web
-    [ -f $web/package-lock.json ] || return 0
     if ! install_packages $web .local/pages.log; then
         echo "The packages of the dashboard's pages cannot be installed; .local/pages.log ends with:" >&2
         tail -n 15 .local/pages.log >&2
