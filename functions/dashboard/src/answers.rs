@@ -62,6 +62,14 @@ pub(crate) fn json(body: &Value) -> Response<Body> {
         .expect("the headers are valid")
 }
 
+/// 200 with `body`, which is good for a while only, so that nobody may keep it.
+pub(crate) fn passing_json(body: &Value) -> Response<Body> {
+    let mut answer = json(body);
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().remove(header::ETAG);
+    answer
+}
+
 /// What a caller is told who gets no answer of the route's own.
 pub(crate) fn refused(refused: Refused) -> Response<Body> {
     match refused {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use lambda_http::http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use zixly_auth::{TokenRules, TokenRulesError, UserTokens};
 use zixly_budgets::CallBudgets;
@@ -10,12 +11,14 @@ use zixly_queues::DeadLetterQueue;
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError};
 use zixly_store::{Store, StoreError, TenantTx};
 
-use crate::DashboardConfig;
+use crate::{DashboardConfig, pages};
 
 /// Everything that the function reads. Nothing is opened before it is needed, so a dependency that is down costs only
 /// the requests that need it.
 pub struct App {
     pub(crate) config: DashboardConfig,
+    /// What pages may do, as every answer says.
+    pub(crate) policy: HeaderValue,
     pub(crate) payloads: PayloadStore,
     pub(crate) budgets: CallBudgets,
     pub(crate) dead_letters: DeadLetterQueue,
@@ -46,6 +49,7 @@ impl App {
             payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
             budgets: CallBudgets::new(sdk_config, config.counter_table.clone()),
             dead_letters: DeadLetterQueue::new(sdk_config, config.dead_letter_queue_url.clone()),
+            policy: pages::policy(&config),
             secret: FunctionSecret::new(sdk_config, config.function_secret_arn.clone()),
             store: FromSecret::new(),
             user_tokens: FromSecret::new(),

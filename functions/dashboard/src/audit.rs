@@ -24,9 +24,7 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Ans
     let mut found = app
         .read(viewing.tenant_id, async |tx| audit::list(tx, viewing.tenant_id, after, limit + 1).await)
         .await?;
-    let has_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());
+    let next = query::cut(&mut found, limit, |(id, _)| id.to_string());
     let entries: Value = found.into_iter().map(|(_, entry)| entry).collect();
     Ok(answers::json(&json!({ "entries": entries, "next_cursor": next })))
 }

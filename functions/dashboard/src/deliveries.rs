@@ -28,9 +28,7 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Ans
     let mut found = app
         .read(viewing.tenant_id, async |tx| deliveries::list(tx, viewing.tenant_id, &filter, limit + 1).await)
         .await?;
-    let has_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| has_more).map(|(id, _)| id.to_string());
+    let next = query::cut(&mut found, limit, |(id, _)| id.to_string());
     let deliveries: Value = found.into_iter().map(|(_, delivery)| delivery).collect();
     Ok(answers::json(&json!({ "deliveries": deliveries, "next_cursor": next })))
 }

@@ -20,13 +20,10 @@ const PROVIDER_RULE: &str = "It must be one of xero, hubspot, shopify, asana.";
 pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Answer {
     let filter = filter(request)?;
     let limit = query::limit(request)?;
-    // One more than is shown tells whether there are more.
     let mut page = app
         .read(viewing.tenant_id, async |tx| jobs::list(tx, viewing.tenant_id, &filter, limit + 1).await)
         .await?;
-    let has_more = page.jobs.len() > limit as usize;
-    page.jobs.truncate(limit as usize);
-    let next = page.jobs.last().filter(|_| has_more).map(|job| job.job_id.to_string());
+    let next = query::cut(&mut page.jobs, limit, |job| job.job_id.to_string());
     let scope = page.scope.map(|scope| {
         json!({
             "rows": scope.looked_at,
@@ -163,7 +160,7 @@ fn take_job_types(filter: &mut Filter, job_types: Vec<String>) {
     });
 }
 
-/// A list of one: what comes after the next id and is not older than this one.
+/// A list of one.
 fn take_job(filter: &mut Filter, id: &str) -> Result<(), Problem> {
     let id: JobId = id.parse().map_err(|_| query::invalid("q", "`job:` takes a job's id."))?;
     filter.only = Some(id);

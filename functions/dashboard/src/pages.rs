@@ -7,7 +7,7 @@ use lambda_http::{
 };
 use zixly_lambda_kit::problem::Problem;
 
-use crate::{App, answers::takes};
+use crate::{DashboardConfig, answers::takes};
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
@@ -40,8 +40,7 @@ pub(crate) fn find(path: &str, request: &Request) -> Response<Body> {
 
 /// What a page may do: nothing that it does not do. It calls Supabase Auth, the pipeline API and the WebSocket, and
 /// fetches results from S3.
-pub(crate) fn policy(app: &App) -> HeaderValue {
-    let config = &app.config;
+pub(crate) fn policy(config: &DashboardConfig) -> HeaderValue {
     let others = [
         config.auth_issuer.as_deref(),
         Some(config.webhook_url.as_str()),

@@ -38,6 +38,14 @@ pub(crate) fn limit(request: &Request) -> Result<u32, Problem> {
     }
 }
 
+/// Cuts a list that was read one longer than `limit`, which tells whether there is more, and gives the cursor of what comes
+/// next.
+pub(crate) fn cut<T>(found: &mut Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Option<String> {
+    let has_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    found.last().filter(|_| has_more).map(id)
+}
+
 /// The times that the request names, or none.
 pub(crate) fn times(request: &Request) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
     let rule = "It must be a time like 2026-11-22T10:00:00Z.";

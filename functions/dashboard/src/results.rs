@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, TenantId};
+use zixly_payload_store::results_of;
 use zixly_store::jobs;
 
 use crate::{
@@ -31,16 +32,12 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, id: &str) -> Answer {
     for file in files(viewing.tenant_id, job_id, &job.result.unwrap_or_default()) {
         results.push(address(app, viewing.tenant_id, job_id, file).await?);
     }
-    let mut answer = answers::json(&json!({ "results": results }));
-    // An address that is kept would be shown when it is good no longer.
-    answer.headers_mut().insert("cache-control", "no-store".parse().expect("it is valid"));
-    answer.headers_mut().remove("etag");
-    Ok(answer)
+    Ok(answers::passing_json(&json!({ "results": results })))
 }
 
 /// The files that the result of a job names: those that lie in the job's own folder, whatever else it says.
 pub(crate) fn files(tenant_id: TenantId, job_id: JobId, result: &Value) -> Vec<ResultFile> {
-    let folder = format!("tenants/{tenant_id}/jobs/{job_id}/");
+    let folder = results_of(tenant_id, job_id);
     let values = result.as_object().into_iter().flat_map(|result| result.values());
     let file = |value: &Value| {
         let name = value["key"].as_str()?.strip_prefix(&folder)?;

@@ -119,7 +119,7 @@ pub async fn answer(app: &App, request: Request) -> Response<Body> {
             Err(_) => overdue(app).await,
         }
     };
-    answers::complete(&mut answer, &request, &pages::policy(app));
+    answers::complete(&mut answer, &request, &app.policy);
     answer
 }
 

@@ -87,7 +87,7 @@ impl PayloadStore {
         content_type: &str,
         content: Vec<u8>,
     ) -> Result<String, PayloadError> {
-        let key = format!("tenants/{tenant_id}/jobs/{job_id}/{name}");
+        let key = format!("{}{name}", results_of(tenant_id, job_id));
         let put = self.put(&key, content_type, content).send().await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
@@ -101,7 +101,7 @@ impl PayloadStore {
         name: &str,
         lifetime: Duration,
     ) -> Result<String, PayloadError> {
-        let key = format!("tenants/{tenant_id}/jobs/{job_id}/{name}");
+        let key = format!("{}{name}", results_of(tenant_id, job_id));
         let lifetime = PresigningConfig::expires_in(lifetime)
             .map_err(|source| PayloadError::unavailable(&key, source))?;
         let get = self.client.get_object().bucket(&self.bucket).key(&key);
@@ -133,6 +133,11 @@ impl PayloadStore {
             .server_side_encryption(ServerSideEncryption::Aes256)
             .body(ByteStream::from(content))
     }
+}
+
+/// What the keys of a job's results begin with.
+pub fn results_of(tenant_id: TenantId, job_id: JobId) -> String {
+    format!("tenants/{tenant_id}/jobs/{job_id}/")
 }
 
 /// For objects of several megabytes: longer than other calls may take, shorter than any function's own time.

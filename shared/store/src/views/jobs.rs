@@ -28,7 +28,7 @@ macro_rules! summary {
 }
 pub(super) use summary;
 
-/// What every list but the first leaves out, and what comes after the cursor.
+/// What comes after the cursor, and passes the filter.
 macro_rules! within {
     () => {
         "(j.job_id < $2 or $2 is null) and (j.job_id >= $3 or $3 is null) and (j.job_id < $4 or $4 is null) \
