@@ -5,11 +5,11 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use zixly_lambda_kit::problem::Problem;
+use zixly_lambda_kit::{page_headers, problem::Problem};
 
 use crate::app::OpenError;
 
@@ -36,18 +36,6 @@ impl<E: Into<OpenError>> From<E> for Refused {
 
 /// The answer of a route.
 pub(crate) type Answer = Result<Response<Body>, Refused>;
-
-const SECURITY: [(HeaderName, &str); 6] = [
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
-];
 
 /// 200 with `body`, which a browser keeps and asks about before it uses it again.
 pub(crate) fn json(body: &Value) -> Response<Body> {
@@ -90,12 +78,7 @@ const WORTH_COMPRESSING: usize = 1400;
 
 /// Adds the headers of every answer, and takes away what the caller has already.
 pub(crate) fn complete(answer: &mut Response<Body>, request: &Request, policy: &HeaderValue) {
-    let headers = answer.headers_mut();
-    for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    page_headers::secure(answer.headers_mut(), policy);
     if answer.status() == StatusCode::OK && is_known(answer, request) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         *answer.body_mut() = Body::Empty;

@@ -3,6 +3,7 @@
 use lambda_http::{Request, http::StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use zixly_access::Viewing;
 use zixly_domain::Role;
 use zixly_lambda_kit::problem::Problem;
 use zixly_store::views::audit;
@@ -11,7 +12,6 @@ use crate::{
     App,
     answers::{self, Answer},
     query,
-    viewers::Viewing,
 };
 
 pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Answer {

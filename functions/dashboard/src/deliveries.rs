@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::Request;
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_domain::DeliveryId;
 use zixly_lambda_kit::problem::Problem;
 use zixly_store::views::deliveries::{self, Filter};
@@ -11,7 +12,6 @@ use crate::{
     App,
     answers::{self, Answer, unknown},
     query,
-    viewers::Viewing,
 };
 
 /// How much of a body is shown.

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 use lambda_http::Request;
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_store::views::jobs::{FailedJob, list_failed};
 
 use crate::{
     App,
     answers::{self, Answer},
     overview,
-    viewers::Viewing,
 };
 
 /// How many failed jobs are looked at.
-const CAP: u32 = 5000;
+const CAP: u32 = 2000;
 /// How many jobs of a group are named.
 const NAMED: usize = 5;
 

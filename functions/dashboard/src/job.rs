@@ -1,6 +1,7 @@
 //! `GET /api/pipelines/jobs/{id}`: one job with its steps, effects, records and delivery.
 
 use serde_json::Value;
+use zixly_access::Viewing;
 use zixly_domain::JobId;
 use zixly_store::views::job;
 
@@ -8,7 +9,6 @@ use crate::{
     App,
     answers::{self, Answer, unknown},
     jobs, links, results,
-    viewers::Viewing,
 };
 
 pub(crate) async fn show(app: &App, viewing: &Viewing, id: &str) -> Answer {

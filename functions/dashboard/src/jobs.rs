@@ -2,15 +2,15 @@
 
 use lambda_http::Request;
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_domain::{JobId, JobStatus, Provider, Workflow};
 use zixly_lambda_kit::problem::Problem;
-use zixly_store::views::jobs::{self, Filter, JobSummary, SEARCH_CAP};
+use zixly_store::views::jobs::{self, Filter, JobSummary};
 
 use crate::{
     App,
     answers::{self, Answer},
     query,
-    viewers::Viewing,
 };
 
 const STATUS_RULE: &str =
@@ -27,8 +27,8 @@ pub(crate) async fn list(app: &App, viewing: &Viewing, request: &Request) -> Ans
     let scope = page.scope.map(|scope| {
         json!({
             "rows": scope.looked_at,
-            "cap": SEARCH_CAP,
-            "is_capped": scope.looked_at >= SEARCH_CAP,
+            "cap": scope.cap,
+            "is_capped": scope.looked_at >= scope.cap,
             "oldest_at": scope.oldest_at,
         })
     });
@@ -47,6 +47,7 @@ pub(crate) fn summary(job: &JobSummary) -> Value {
         "job_type": job.job_type,
         "status": job.status.as_str(),
         "about": job.about,
+        "is_dry_run": job.is_dry_run,
         "provider": job.job_type.parse().ok().and_then(Workflow::source).map(Provider::as_str),
         "created_at": job.created_at,
         "started_at": job.started_at,

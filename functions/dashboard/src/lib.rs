@@ -23,7 +23,6 @@ mod service_metrics;
 mod stream;
 mod sync_status;
 mod ticket;
-mod viewers;
 
 pub use app::App;
 pub use config::DashboardConfig;

@@ -2,12 +2,12 @@
 
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_store::views::viewers::{self, Tenant};
 
 use crate::{
     App,
     answers::{self, Answer},
-    viewers::Viewing,
 };
 
 pub(crate) fn config(app: &App) -> Response<Body> {

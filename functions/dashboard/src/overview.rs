@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lambda_http::Request;
 use serde_json::json;
+use zixly_access::Viewing;
 use zixly_lambda_kit::problem::Problem;
 use zixly_store::{TenantTx, views::overview};
 
@@ -10,7 +11,6 @@ use crate::{
     App,
     answers::{self, Answer},
     query,
-    viewers::Viewing,
 };
 
 /// What is shown if nobody says.

@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use lambda_http::{Request, RequestExt};
-use zixly_domain::TenantId;
 use zixly_lambda_kit::problem::{FieldProblem, Problem};
 
 /// The most that a page of a list has.
@@ -21,11 +20,6 @@ pub(crate) fn text(request: &Request, name: &str) -> Option<String> {
 /// The parameter's value as a `T`; `rule` says as a sentence what that is.
 pub(crate) fn value<T: FromStr>(request: &Request, name: &str, rule: &str) -> Result<Option<T>, Problem> {
     text(request, name).map(|text| text.parse().map_err(|_| invalid(name, rule))).transpose()
-}
-
-/// Whose rows to look at, where somebody says.
-pub(crate) fn tenant(request: &Request) -> Result<Option<TenantId>, Problem> {
-    value(request, "tenant", "It must be a tenant's id.")
 }
 
 /// How many to list.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_domain::{JobId, TenantId};
 use zixly_payload_store::results_of;
 use zixly_store::jobs;
@@ -12,7 +13,6 @@ use zixly_store::jobs;
 use crate::{
     App,
     answers::{self, Answer, Refused, unknown},
-    viewers::Viewing,
 };
 
 /// How long an address is good for.

@@ -6,13 +6,13 @@ use lambda_http::{
     Body, Request, RequestExt, Response,
     http::{HeaderValue, Method, StatusCode, header},
 };
+use zixly_access::Viewing;
 use zixly_lambda_kit::problem::Problem;
 use zixly_store::StoreError;
 
 use crate::{
     App, answers, audit, deliveries, errors, health, job, jobs, me, overview, pages, results,
     service_metrics, stream, sync_status, ticket,
-    viewers::{self, Viewing},
 };
 
 /// What the API answers at.
@@ -128,7 +128,7 @@ async fn api(app: &App, request: &Request, path: &str) -> Response<Body> {
         None => nothing_here(path),
         Some((Route::Config, _)) => me::config(app),
         Some((Route::Health, _)) => health::report(app).await,
-        Some((route, id)) => match viewers::admit(app, request).await {
+        Some((route, id)) => match zixly_access::admit(&app.behind, request).await {
             Ok(viewing) => for_viewer(app, request, &viewing, route, id).await,
             Err(answer) => answer,
         },

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_lambda_kit::Chain;
 use zixly_store::{
     TenantTx,
@@ -11,7 +12,6 @@ use zixly_store::{
 use crate::{
     App,
     answers::{self, Answer},
-    viewers::Viewing,
 };
 
 /// Where the alarms are: SlowExecution, HighErrorRate, the age at which a message should have been taken, and one dead

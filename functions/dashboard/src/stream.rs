@@ -4,9 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Request, Response, http::header};
 use serde_json::json;
+use zixly_access::Viewing;
 use zixly_store::views::jobs::list_changed;
 
-use crate::{App, answers::Answer, jobs, viewers::Viewing};
+use crate::{App, answers::Answer, jobs};
 
 /// How long a page waits before it asks again.
 const RETRY_MS: u32 = 3000;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use zixly_access::Viewing;
 use zixly_budgets::Standing;
 use zixly_domain::Provider;
 use zixly_store::views::sync_status;
@@ -9,7 +10,6 @@ use zixly_store::views::sync_status;
 use crate::{
     App,
     answers::{self, Answer},
-    viewers::Viewing,
 };
 
 pub(crate) async fn show(app: &App, viewing: &Viewing) -> Answer {

@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use serde_json::json;
+use zixly_access::Viewing;
 use zixly_auth::Ticket;
 use zixly_lambda_kit::problem::Problem;
 
 use crate::{
     App,
     answers::{self, Answer},
-    viewers::Viewing,
 };
 
 pub(crate) async fn issue(app: &App, viewing: &Viewing) -> Answer {

@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// 200 if everything answers and 503 otherwise; the body says what does not.
 pub(crate) async fn report(app: &App) -> Response<Body> {
     let (secrets, postgres, queue, counters, payloads) = tokio::join!(
-        check("secrets", app.secret.get("database_url")),
+        check("secrets", app.behind.secret().get("database_url")),
         check("postgres", ping_postgres(app)),
         check("queue", app.queue.ping()),
         check("counters", app.counters.ping()),

@@ -137,7 +137,7 @@ async fn scrape(app: &App, request: &Request) -> Result<Option<String>, OpenErro
 }
 
 async fn may_scrape(app: &App, request: &Request) -> Result<bool, OpenError> {
-    let Some(token) = app.secret.get("metrics_token").await? else { return Ok(true) };
+    let Some(token) = app.behind.secret().get("metrics_token").await? else { return Ok(true) };
     Ok(credential(request)
         .is_some_and(|given| given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()))
 }

@@ -29,7 +29,7 @@ pub(crate) async fn of(
     };
     let mut keys = Vec::new();
     for field in fields {
-        keys.extend(app.secret.get(field).await?);
+        keys.extend(app.behind.secret().get(field).await?);
     }
     Ok(SigningKeys::new(keys))
 }

@@ -1,12 +1,14 @@
 //! What every function needs around its own work: settings, telemetry, the AWS client configuration, the batch
-//! runner, problem documents, and errors printed with their causes.
+//! runner, bodies of calls, problem documents, and errors printed with their causes.
 //!
 //! **Invariant:** knows no table, no provider and no workflow.
 
 pub mod aws;
 pub mod batch;
 mod chain;
+pub mod fields;
 pub mod metrics;
+pub mod page_headers;
 pub mod problem;
 pub mod settings;
 pub mod telemetry;

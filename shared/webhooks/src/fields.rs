@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, error::Category, value::RawValue};
-use zixly_domain::{Delivery, Event, Provider, UnreadableEvent};
+use zixly_domain::{Delivery, Event, Provider, UnreadableEvent, has_nul};
 
 use crate::{Malformed, Verified};
 
@@ -138,14 +138,4 @@ fn without_digits_below_nanoseconds(date: &str) -> String {
     let Some((seconds, rest)) = date.split_once('.') else { return date.to_owned() };
     let (digits, zone) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
     format!("{seconds}.{}{zone}", &digits[..digits.len().min(9)])
-}
-
-/// Whether a text or a name in it holds U+0000, which PostgreSQL does not store.
-pub fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

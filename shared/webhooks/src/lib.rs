@@ -19,7 +19,6 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use zixly_domain::{Delivery, Provider};
 
-pub use fields::has_nul;
 pub use kept::{Kept, keep};
 pub use keys::SigningKeys;
 

@@ -1,28 +1,29 @@
-//! Who looks, and at whose rows.
-
 use jiff::Timestamp;
 use lambda_http::{
-    Body, Request, Response,
+    Body, Request, RequestExt, Response,
     http::{HeaderValue, StatusCode, header},
+    request::RequestContext,
 };
 use zixly_auth::{TokenRefusal, bearer};
 use zixly_domain::{Role, TenantId, UserId};
-use zixly_lambda_kit::problem::Problem;
+use zixly_lambda_kit::problem::{FieldProblem, Problem};
 use zixly_store::views::viewers::{self, Viewer};
 
-use crate::{App, answers, app::OpenError, query};
+use crate::{BehindSecret, OpenError};
 
 /// A signed-in user, and the tenant that he looks at.
-pub(crate) struct Viewing {
-    pub(crate) user_id: UserId,
-    pub(crate) viewer: Viewer,
-    /// Whose rows are shown: his own tenant's, or the one that a platform admin has chosen.
-    pub(crate) tenant_id: TenantId,
+pub struct Viewing {
+    /// Who it is.
+    pub user_id: UserId,
+    /// What our tables say of him.
+    pub viewer: Viewer,
+    /// Whose rows he sees: his own tenant's, or the one that a platform admin has chosen by `?tenant=`.
+    pub tenant_id: TenantId,
 }
 
 impl Viewing {
-    /// The role that counts for what is shown.
-    pub(crate) fn role(&self) -> Role {
+    /// The role that counts for what he sees and may do.
+    pub fn role(&self) -> Role {
         if self.viewer.is_platform_admin { Role::Admin } else { self.viewer.role }
     }
 }
@@ -31,8 +32,8 @@ const WANTED: &str =
     "Sign in first: this needs the token of a signed-in user, as the header Authorization: Bearer ….";
 
 /// Finds out who looks, and whether he may look at what he asks for. The answer otherwise.
-pub(crate) async fn admit(app: &App, request: &Request) -> Result<Viewing, Response<Body>> {
-    match identify(app, request).await {
+pub async fn admit(behind: &BehindSecret, request: &Request) -> Result<Viewing, Response<Body>> {
+    match identify(behind, request).await {
         Ok(Ok(viewing)) => Ok(viewing),
         Ok(Err(answer)) => Err(answer),
         Err(error) => {
@@ -42,31 +43,41 @@ pub(crate) async fn admit(app: &App, request: &Request) -> Result<Viewing, Respo
     }
 }
 
-async fn identify(app: &App, request: &Request) -> Result<Result<Viewing, Response<Body>>, OpenError> {
+/// Where a request came from, as API Gateway saw it; a header could say anything.
+pub fn address(request: &Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
+        _ => None,
+    }
+}
+
+async fn identify(
+    behind: &BehindSecret,
+    request: &Request,
+) -> Result<Result<Viewing, Response<Body>>, OpenError> {
     let authorization = request.headers().get(header::AUTHORIZATION);
     let Some(token) = authorization.and_then(|value| bearer(value.to_str().ok()?)) else {
         return Ok(Err(unauthorised(WANTED)));
     };
-    let user_id = match app.user_tokens().await?.verify(token, Timestamp::now()) {
+    let user_id = match behind.user_tokens().await?.verify(token, Timestamp::now()) {
         Ok(user_id) => user_id,
         Err(refusal) => {
             tracing::info!(reason = %refusal, "token.refused");
             return Ok(Err(unauthorised(refusal_for_the_caller(refusal))));
         }
     };
-    let store = app.store().await?;
+    let store = behind.store().await?;
     let mut session = store.session().await?;
     let Some(viewer) = viewers::find(&mut session, user_id).await? else {
         return Ok(Err(unauthorised(
             "This user belongs to no tenant. An ADMIN of the tenant has to invite him.",
         )));
     };
-    Ok(match query::tenant(request) {
+    let own = viewer.tenant.tenant_id;
+    Ok(match chosen_tenant(request) {
         Err(problem) => Err(problem.into_response()),
-        Ok(None) => Ok(Viewing { user_id, tenant_id: viewer.tenant.tenant_id, viewer }),
-        Ok(Some(tenant_id)) if tenant_id == viewer.tenant.tenant_id => {
-            Ok(Viewing { user_id, tenant_id, viewer })
-        }
+        Ok(None) => Ok(Viewing { user_id, tenant_id: own, viewer }),
+        Ok(Some(tenant_id)) if tenant_id == own => Ok(Viewing { user_id, tenant_id, viewer }),
         Ok(Some(tenant_id)) if viewer.is_platform_admin => {
             let tenants = viewers::list_tenants(&mut session, user_id).await?;
             if tenants.iter().any(|tenant| tenant.tenant_id == tenant_id) {
@@ -80,8 +91,21 @@ async fn identify(app: &App, request: &Request) -> Result<Result<Viewing, Respon
     })
 }
 
+fn chosen_tenant(request: &Request) -> Result<Option<TenantId>, Problem> {
+    let parameters = request.query_string_parameters_ref();
+    let chosen = parameters.and_then(|all| all.first("tenant")).map(str::trim).filter(|id| !id.is_empty());
+    chosen
+        .map(|id| {
+            id.parse().map_err(|_| {
+                let (field, rule) = ("tenant".to_owned(), "It must be a tenant's id.".to_owned());
+                Problem::invalid(vec![FieldProblem { field, rule }])
+            })
+        })
+        .transpose()
+}
+
 fn no_tenant(tenant_id: TenantId) -> Response<Body> {
-    answers::refused(answers::unknown("tenant", &tenant_id.to_string()))
+    Problem::new(StatusCode::NOT_FOUND, format!("There is no tenant {tenant_id}.")).into_response()
 }
 
 fn unauthorised(detail: &str) -> Response<Body> {
