@@ -1,8 +1,10 @@
-//! Supabase Auth as pages in a browser use it: sign-in with a password or a mailed link, refresh, sign-out.
+//! Supabase Auth as pages in a browser use it: sign-in with a password or a mailed link, refresh, a new password, sign-out;
+//! and as a server with the secret key does: invitations, and the end of a user.
 //!
-//! The project takes no sign-ups: its users are seeded. A mailed link leads to pages on this machine only; any other
+//! The project takes no sign-ups: its users are seeded or invited. A mailed link leads to pages on this machine only; any other
 //! `redirect_to` counts as not on the project's list and gives way to its site's URL, which is the simulator's.
 
+mod admin;
 mod sessions;
 mod signing;
 
@@ -11,7 +13,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use sessions::AuthRecords;
-use sessions::{RefreshRefusal, Scope, User};
+use sessions::{LinkKind, RefreshRefusal, Scope, User};
+use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
@@ -23,6 +26,16 @@ use crate::{
 pub const ACCOUNT: &str = "project";
 /// The key that pages carry, unless the configuration has another.
 pub const API_KEY: &str = "sb_publishable_local";
+/// The key that servers carry, unless the configuration has another.
+pub const SERVICE_KEY: &str = "sb_secret_local";
+const SHORTEST_PASSWORD: usize = 6;
+
+/// Whose key a call carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Publishable,
+    Service,
+}
 
 #[derive(Deserialize)]
 struct PasswordGrant {
@@ -44,6 +57,12 @@ struct LinkRequest {
     email: String,
     #[serde(default = "yes")]
     create_user: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserUpdate {
+    password: Option<String>,
 }
 
 /// Answers one call; every answer lets pages of any origin read it.
@@ -76,9 +95,10 @@ fn answer(state: &mut State, call: &Call, now: Timestamp) -> Answer {
         ("GET", ["v1", "verify"]) => return verify(state, call, now),
         _ => {}
     }
-    if let Some(refused) = without_key(state, call) {
-        return refused;
-    }
+    let key = match key(state, call) {
+        Ok(key) => key,
+        Err(refused) => return refused,
+    };
     match route {
         ("POST", ["v1", "token"]) => match call.query("grant_type") {
             Some("password") => sign_in(state, call, now),
@@ -88,20 +108,25 @@ fn answer(state: &mut State, call: &Call, now: Timestamp) -> Answer {
         ("POST", ["v1", "otp"]) => mail_link(state, call, now),
         ("POST", ["v1", "logout"]) => sign_out(state, call, now),
         ("GET", ["v1", "user"]) => show_user(state, call, now),
+        ("PUT", ["v1", "user"]) => update_user(state, call, now).unwrap_or_else(|refused| refused),
+        ("POST", ["v1", "invite"]) => admin::invite(state, call, key, now).unwrap_or_else(|refused| refused),
+        ("DELETE", ["v1", "admin", "users", id]) => {
+            admin::delete_user(state, call, key, id, now).unwrap_or_else(|refused| refused)
+        }
         _ => Answer::text(404, "text/plain", "404 page not found\n".to_owned()),
     }
 }
 
-/// The gateway in front of Supabase Auth asks for the key, and words its refusals in its own way.
-fn without_key(state: &State, call: &Call) -> Option<Answer> {
+/// The gateway in front of Supabase Auth asks for a key, and words its refusals in its own way.
+fn key(state: &State, call: &Call) -> Result<Key, Answer> {
+    let is_blocked = state.faults.is_revoked(Provider::Auth);
     let (message, hint) = match call.header("apikey").or_else(|| call.query("apikey")) {
-        Some(key) if key == state.config.auth_api_key && !state.faults.is_revoked(Provider::Auth) => {
-            return None;
-        }
+        Some(key) if key == state.config.auth_api_key && !is_blocked => return Ok(Key::Publishable),
+        Some(key) if key == state.config.auth_service_key && !is_blocked => return Ok(Key::Service),
         Some(_) => ("Invalid API key", "Double check your Supabase `anon` or `service_role` API key."),
         None => ("No API key found in request", "No `apikey` request header or url param was found."),
     };
-    Some(Answer::json(401, &json!({ "message": message, "hint": hint })))
+    Err(Answer::json(401, &json!({ "message": message, "hint": hint })))
 }
 
 fn sign_in(state: &mut State, call: &Call, now: Timestamp) -> Answer {
@@ -112,7 +137,7 @@ fn sign_in(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     if email.is_empty() {
         return refusal(400, "validation_failed", "missing email or phone");
     }
-    let user = state.auth.user_by_email(&email).filter(|user| user.password == password);
+    let user = state.auth.user_by_email(&email).filter(|user| user.password.as_ref() == Some(&password));
     match user.map(|user| user.id) {
         Some(user_id) => Answer::json(200, &state.auth.begin_session(user_id, "password", now).to_json()),
         None => refusal(400, "invalid_credentials", "Invalid login credentials"),
@@ -147,12 +172,11 @@ fn mail_link(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     if !email.contains('@') {
         return refusal(400, "validation_failed", "Unable to validate email address: invalid format");
     }
-    let Some(user_id) = state.auth.user_by_email(&email).map(|user| user.id) else {
-        return if create_user {
-            refusal(422, "signup_disabled", "Signups not allowed for this instance")
-        } else {
-            refusal(422, "otp_disabled", "Signups not allowed for otp")
-        };
+    let user_id = match state.auth.user_by_email(&email) {
+        Some(user) if user.confirmed_at.is_some() => user.id,
+        None if !create_user => return refusal(422, "otp_disabled", "Signups not allowed for otp"),
+        // Who was invited and has not come yet has not signed up.
+        _ => return refusal(422, "signup_disabled", "Signups not allowed for this instance"),
     };
     let redirect_to = redirect_target(state, call);
     match state.auth.mail_link(user_id, &redirect_to, now) {
@@ -168,11 +192,11 @@ fn mail_link(state: &mut State, call: &Call, now: Timestamp) -> Answer {
 /// What the mailed link opens in a browser: signs in once, and tells the page in the fragment.
 fn verify(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     let redirect_to = redirect_target(state, call);
-    let is_link = call.query("type") == Some("magiclink");
-    let user_id = call.query("token").filter(|_| is_link).and_then(|token| state.auth.open_link(token, now));
+    let link = call.query("token").zip(call.query("type").and_then(LinkKind::named));
+    let opened = link.and_then(|(token, kind)| Some((state.auth.open_link(token, kind, now)?, kind)));
     let mut fragment = form_urlencoded::Serializer::new(String::new());
-    match user_id {
-        Some(user_id) => {
+    match opened {
+        Some((user_id, kind)) => {
             let issued = state.auth.begin_session(user_id, "otp", now);
             fragment
                 .append_pair("access_token", &issued.access_token)
@@ -180,7 +204,7 @@ fn verify(state: &mut State, call: &Call, now: Timestamp) -> Answer {
                 .append_pair("expires_in", &issued.expires_in.to_string())
                 .append_pair("refresh_token", &issued.refresh_token)
                 .append_pair("token_type", "bearer")
-                .append_pair("type", "magiclink");
+                .append_pair("type", kind.as_str());
         }
         None => {
             fragment
@@ -217,18 +241,51 @@ fn show_user(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     }
 }
 
+/// Sets the user's password, of which Supabase's own rules want six characters and that it is another.
+fn update_user(state: &mut State, call: &Call, now: Timestamp) -> Result<Answer, Answer> {
+    let (session_id, user) = signed_in(state, call, now)?;
+    let user_id = user.id;
+    if let Some(password) = parse::<UserUpdate>(call)?.password {
+        if password.len() < SHORTEST_PASSWORD {
+            let message = format!("Password should be at least {SHORTEST_PASSWORD} characters.");
+            return Err(weak_password(&message));
+        }
+        if user.password.as_ref() == Some(&password) {
+            let message = "New password should be different from the old password.";
+            return Err(refusal(422, "same_password", message));
+        }
+        state.auth.change_password(user_id, session_id, password);
+    }
+    Ok(show_user(state, call, now))
+}
+
+fn weak_password(message: &str) -> Answer {
+    let reasons = json!({ "reasons": ["length"] });
+    let body =
+        json!({ "code": 422, "error_code": "weak_password", "msg": message, "weak_password": reasons });
+    Answer::json(422, &body)
+}
+
 /// The session and the user behind the token of a call.
-fn signed_in<'a>(state: &'a State, call: &Call, now: Timestamp) -> Result<(uuid::Uuid, &'a User), Answer> {
-    let token = call
-        .authorization("bearer")
-        .ok_or_else(|| refusal(401, "no_authorization", "This endpoint requires a valid Bearer token"))?;
-    let Some(session_id) = state.auth.session_of(token, now) else {
-        let message = "invalid JWT: unable to parse or verify signature, token is malformed or has expired";
-        return Err(refusal(403, "bad_jwt", message));
-    };
-    let message = "Session from session_id claim in JWT does not exist";
-    let user = state.auth.user_of(session_id);
-    user.map(|user| (session_id, user)).ok_or_else(|| refusal(403, "session_not_found", message))
+fn signed_in<'a>(state: &'a State, call: &Call, now: Timestamp) -> Result<(Uuid, &'a User), Answer> {
+    let token = call.authorization("bearer").ok_or_else(no_bearer)?;
+    let (user_id, session_id) = state.auth.bearer(token, now).ok_or_else(bad_jwt)?;
+    let message = "User from sub claim in JWT does not exist";
+    let user = state.auth.user(user_id).ok_or_else(|| refusal(403, "user_not_found", message))?;
+    if !state.auth.has_session(session_id) {
+        let message = "Session from session_id claim in JWT does not exist";
+        return Err(refusal(403, "session_not_found", message));
+    }
+    Ok((session_id, user))
+}
+
+fn no_bearer() -> Answer {
+    refusal(401, "no_authorization", "This endpoint requires a valid Bearer token")
+}
+
+fn bad_jwt() -> Answer {
+    let message = "invalid JWT: unable to parse or verify signature, token is malformed or has expired";
+    refusal(403, "bad_jwt", message)
 }
 
 /// Where a mailed link leads to in the end.
@@ -248,18 +305,19 @@ fn is_on_this_machine(target: &str) -> bool {
 }
 
 fn user_json(user: &User) -> Value {
-    let created_at = milliseconds(user.created_at);
+    let (created_at, confirmed_at) = (milliseconds(user.created_at), user.confirmed_at.map(milliseconds));
     json!({
         "id": user.id,
         "aud": "authenticated",
         "role": "authenticated",
         "email": user.email,
-        "email_confirmed_at": created_at,
+        "email_confirmed_at": confirmed_at,
+        "invited_at": user.invited_at.map(milliseconds),
         "phone": "",
-        "confirmed_at": created_at,
+        "confirmed_at": confirmed_at,
         "last_sign_in_at": user.last_sign_in_at.map(milliseconds),
         "app_metadata": { "provider": "email", "providers": ["email"] },
-        "user_metadata": { "email_verified": true },
+        "user_metadata": user.metadata(),
         "identities": [],
         "created_at": created_at,
         "updated_at": created_at,

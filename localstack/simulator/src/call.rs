@@ -213,7 +213,14 @@ impl Call {
 
     /// A field of a form body.
     pub fn form_field(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(&self.body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        self.form_values(name).next()
+    }
+
+    /// Every value of a field of a form body.
+    pub fn form_values(&self, name: &str) -> impl Iterator<Item = String> {
+        form_urlencoded::parse(&self.body)
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 

@@ -8,21 +8,22 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
 use crate::{
-    auth,
+    accounts, asana, auth,
     call::Provider,
     faults::{FaultKind, FaultSpec},
-    oauth::access_token_life,
+    hubspot,
+    oauth::{Life, Permission, access_token_life},
     ses, shopify, slack,
     state::{Shared, State as Simulated},
-    trading,
+    trading, xero,
 };
 
 type Reply = Result<Response, Refusal>;
@@ -33,6 +34,8 @@ pub fn routes() -> Router<Arc<Shared>> {
         .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
         .route("/seed", post(seed))
         .route("/grant", post(grant))
+        .route("/disconnect", post(disconnect))
+        .route("/subscriptions", delete(drop_subscriptions))
         .route("/effects", get(effects))
         .route("/calls", get(calls))
         .route("/mails", get(mails))
@@ -67,6 +70,13 @@ struct Consent {
     accounts: Vec<AccountName>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disconnection {
+    provider: Provider,
+    account: AccountName,
+}
+
 /// An account as people write it: an organisation's id is text, a portal's a number.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "an account is a text or a number")]
@@ -96,16 +106,34 @@ async fn seed(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         None => demo_account(&state, seed.provider),
     };
     let (kind, record) = (seed.kind.as_str(), &*seed.record);
+    if let Some(field) = accounts::naming_field(seed.provider, kind) {
+        return seed_account(&mut state, &seed, field);
+    }
     match seed.provider {
         Provider::Xero => created(&state.xero.seed(&account, kind, record.get(), now).map_err(Refusal)?),
         Provider::Hubspot => created(&state.hubspot.seed(&account, kind, record, now).map_err(Refusal)?),
         Provider::Shopify => created(&state.shopify.seed(&account, kind, record.get()).map_err(Refusal)?),
-        Provider::Asana => created(&state.asana.seed(&account, kind, record.get(), now).map_err(Refusal)?),
+        Provider::Asana => {
+            let name = state.accounts.name(Provider::Asana, &account).to_owned();
+            let seeded = state.asana.seed((&account, &name), kind, record.get(), now);
+            created(&seeded.map_err(Refusal)?)
+        }
         Provider::Slack => created(&state.slack.seed(&account, kind, record.get(), now).map_err(Refusal)?),
         Provider::Trading => created(&state.trading.seed(kind, record.get()).map_err(Refusal)?),
         Provider::Auth => created(&state.auth.seed(kind, record.get(), now).map_err(Refusal)?),
         Provider::Ses => Err(Refusal("Amazon SES holds nothing that could be given to it".to_owned())),
     }
+}
+
+/// Gives the user of the consent pages an account, or another name to one.
+fn seed_account(state: &mut Simulated, seed: &Seed, field: &str) -> Reply {
+    let record: Value = parse(seed.record.get().as_bytes())?;
+    let name = record["name"].as_str().filter(|name| !name.is_empty());
+    let (Ok(id), Some(name)) = (AccountName::deserialize(&record[field]), name) else {
+        return Err(Refusal(format!("a {} has a {field} and a name", seed.kind)));
+    };
+    state.accounts.put(seed.provider, id.canonical(seed.provider)?, name.to_owned());
+    created(&record)
 }
 
 async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
@@ -127,9 +155,6 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
         (Provider::Shopify, 2..) => {
             return Err(Refusal("a Shopify consent covers exactly one shop".to_owned()));
         }
-        (Provider::Asana, 2..) => {
-            return Err(Refusal("an Asana consent covers exactly one workspace here".to_owned()));
-        }
         _ => {}
     }
     // What opens an incoming webhook is its URL.
@@ -138,12 +163,41 @@ async fn grant(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
     let prefix = hook.map_or_else(String::new, |hook| format!("{}/slack/services/{hook}/", shared.url));
     let mut state = shared.lock();
     let now = state.now();
-    let pair = state.oauth.grant(consent.provider, accounts, now);
+    let scopes = scopes(consent.provider).iter().map(|scope| (*scope).to_owned()).collect();
+    let permission = Permission { user: Uuid::new_v4(), accounts, scopes };
+    let pair = state.oauth.grant(consent.provider, permission, Life::Refreshed, now);
     created(&json!({
         "access_token": prefix + &pair.access_token,
         "refresh_token": pair.refresh_token,
         "expires_in": access_token_life(consent.provider).as_secs(),
     }))
+}
+
+async fn disconnect(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let Disconnection { provider, account } = parse(&body)?;
+    let account = account.canonical(provider)?;
+    let mut state = shared.lock();
+    if !state.oauth.disconnect(provider, &account) {
+        return Err(Refusal(format!("nobody has let the app into {account}")));
+    }
+    if provider == Provider::Shopify {
+        state.shopify.drop_subscriptions(Some(&account));
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn drop_subscriptions(
+    State(shared): State<Arc<Shared>>,
+    only: Result<Query<Only>, QueryRejection>,
+) -> Reply {
+    let only = provider_filter(only)?;
+    let mut state = shared.lock();
+    match only {
+        Some(Provider::Shopify) => state.shopify.drop_subscriptions(None),
+        Some(Provider::Asana) => state.asana.drop_webhooks(),
+        _ => return Err(Refusal("provider must be shopify or asana: no other has subscriptions".to_owned())),
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn effects(State(shared): State<Arc<Shared>>, only: Result<Query<Only>, QueryRejection>) -> Reply {
@@ -240,6 +294,17 @@ impl AccountName {
             Provider::Trading => Ok(trading::ACCOUNT.to_owned()),
             Provider::Auth => Ok(auth::ACCOUNT.to_owned()),
         }
+    }
+}
+
+/// What a consent covers that no page was shown for.
+fn scopes(provider: Provider) -> &'static [&'static str] {
+    match provider {
+        Provider::Xero => xero::SCOPES,
+        Provider::Hubspot => hubspot::SCOPES,
+        Provider::Shopify => shopify::SCOPES,
+        Provider::Asana => asana::SCOPES,
+        Provider::Slack | Provider::Ses | Provider::Trading | Provider::Auth => &[],
     }
 }
 

@@ -1,9 +1,10 @@
-//! HubSpot: the OAuth token endpoint, and contacts, deals and notes in the CRM.
+//! HubSpot: OAuth, and contacts, deals and notes in the CRM.
 
 mod contact_properties;
 mod contacts;
 mod deals;
 mod notes;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,22 +15,17 @@ use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
+    consent,
     hubspot::contact_properties::PropertyProblem,
     ledger::{Written, milliseconds},
     limits::{HubspotRefusal, RateHeaders},
-    oauth::{Rotation, TokenRefusal, access_token_life},
+    oauth::TokenRefusal,
     state::State,
 };
 
-const VERSIONS: &[&str] = &["2026-03", "2026-09"];
-const SCOPES: &[&str] = &[
-    "oauth",
-    "crm.objects.contacts.read",
-    "crm.objects.contacts.write",
-    "crm.objects.deals.read",
-    "crm.objects.deals.write",
-];
+pub use crate::hubspot::tokens::SCOPES;
 
+const VERSIONS: &[&str] = &["2026-03", "2026-09"];
 /// What the portals hold.
 #[derive(Default)]
 pub struct HubspotRecords {
@@ -62,7 +58,13 @@ enum Kind {
 /// Answers one call.
 pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["oauth", version, "token"]) if VERSIONS.contains(version) => token(state, call, now),
+        ("GET" | "POST", ["oauth", "authorize"]) => consent::handle(state, call, None, now),
+        ("POST", ["oauth", version, "token", rest @ ..]) if VERSIONS.contains(version) => match rest {
+            [] => tokens::token(state, call, now),
+            ["introspect"] => tokens::introspect(state, call, now),
+            ["revoke"] => tokens::revoke(state, call),
+            _ => not_found_path(),
+        },
         // The older paths work until September 2027; notes are documented there only.
         (_, ["crm", "v3", "objects", "notes", rest @ ..]) => objects(state, call, Kind::Note, rest, now),
         (_, ["crm", "objects", version, kind, rest @ ..]) if VERSIONS.contains(version) => {
@@ -107,7 +109,7 @@ impl HubspotRecords {
         match kind {
             "contact" => contacts::seed(portal, seed, now),
             "deal" => deals::seed(portal, seed, now),
-            _ => Err(format!("hubspot has no kind {kind:?} here; known are contact, deal")),
+            _ => Err(format!("hubspot has no kind {kind:?} here; known are contact, deal, portal")),
         }
     }
 
@@ -291,52 +293,6 @@ impl Record {
             "updatedAt": self.properties.get(kind.last_change()),
             "archived": false,
         })
-    }
-}
-
-fn token(state: &mut State, call: &Call, now: Timestamp) -> Answer {
-    let refuse = |status, error: &str, old_status: &str, message: &str| {
-        let body = json!({
-            "error": error,
-            "error_description": message,
-            "category": "VALIDATION_ERROR",
-            "status": old_status,
-            "message": message,
-            "correlationId": Uuid::new_v4(),
-        });
-        Answer::json(status, &body)
-    };
-    if !call.has_content_type("application/x-www-form-urlencoded") {
-        return refuse(400, "invalid_request", "BAD_REQUEST", "the body must be a form");
-    }
-    let client = &state.config.hubspot_client;
-    if call.form_field("client_id").as_deref() != Some(client.id.as_str()) {
-        return refuse(401, "invalid_client", "BAD_CLIENT_ID", "missing or unknown client id");
-    }
-    if call.form_field("client_secret").as_deref() != Some(client.secret.as_str()) {
-        return refuse(401, "invalid_client", "BAD_CLIENT_SECRET", "missing or invalid client secret");
-    }
-    if call.form_field("grant_type").as_deref() != Some("refresh_token") {
-        return refuse(400, "unsupported_grant_type", "BAD_GRANT_TYPE", "missing or unknown grant type");
-    }
-    let refresh_token = call.form_field("refresh_token").unwrap_or_default();
-    let rotation =
-        if state.config.hubspot_rotates_refresh_tokens { Rotation::Replace } else { Rotation::Keep };
-    let revoked_below = state.faults.revoked_below(Provider::Hubspot);
-    match state.oauth.refresh(Provider::Hubspot, &refresh_token, rotation, revoked_below, now) {
-        None => refuse(400, "invalid_grant", "BAD_REFRESH_TOKEN", "missing or invalid refresh token"),
-        Some(pair) => Answer::json(
-            200,
-            &json!({
-                "token_type": "bearer",
-                "token_use": "access_token",
-                "access_token": pair.access_token,
-                "refresh_token": pair.refresh_token,
-                "expires_in": access_token_life(Provider::Hubspot).as_secs(),
-                "hub_id": pair.accounts.first().and_then(|portal| portal.parse::<u64>().ok()),
-                "scopes": SCOPES,
-            }),
-        ),
     }
 }
 

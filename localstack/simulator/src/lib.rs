@@ -8,15 +8,27 @@
 //! | Base | Plays |
 //! |---|---|
 //! | `{url}/xero/api.xro/2.0` | Xero's accounting API |
-//! | `{url}/xero/connect/token`, `{url}/xero/connections` | Xero's identity service |
+//! | `{url}/xero/connect/token`, `…/connect/revocation`, `{url}/xero/connections` | Xero's identity service |
 //! | `{url}/hubspot` | HubSpot's OAuth and CRM APIs |
 //! | `{url}/shopify/{shop}` | what a shop serves under its own domain: OAuth and the GraphQL Admin API |
-//! | `{url}/asana/api/1.0`, `{url}/asana/-/oauth_token` | Asana |
+//! | `{url}/asana/api/1.0`, `{url}/asana/-/oauth_token`, `…/-/oauth_revoke` | Asana |
 //! | `{url}/slack/api`, `{url}/slack/services/{team}/{webhook}/{key}` | Slack's Web API and incoming webhooks |
 //! | `{url}/ses` | Amazon SES |
 //! | `{url}/trading` | the trading API |
-//! | `{url}/auth/v1` | Supabase Auth, with the key `sb_publishable_local` |
-//! | `{url}/_sim` | seed, grant, effects, calls, mails, faults, clock, reset, health |
+//! | `{url}/auth/v1` | Supabase Auth, with the keys `sb_publishable_local` and, for invitations and for deleting users, `sb_secret_local` |
+//! | `{url}/_sim` | seed, grant, disconnect, subscriptions, effects, calls, mails, faults, clock, reset, health |
+//!
+//! The consent pages, for a browser or a test that posts `answer=allow` or `answer=cancel` to the same address. The user of
+//! them has the demo accounts and those that were seeded. A code works once and for five minutes. They are one user's, and
+//! each `_sim/grant` is another's, which matters at Xero: there a token lists and opens whatever its user has consented to,
+//! by whichever consent (`authEventId` tells them apart), and a revocation ends it all.
+//!
+//! | Page | Chosen by | A no |
+//! |---|---|---|
+//! | `{url}/xero/identity/connect/authorize` | `account` once or more: organisations | goes back with `access_denied` |
+//! | `{url}/hubspot/oauth/authorize` | `account` once: a portal | goes back with `access_denied` |
+//! | `{url}/shopify/{shop}/admin/oauth/authorize` | the address | a page, and nothing goes back |
+//! | `{url}/asana/-/oauth_authorize` | nothing: all workspaces | goes back with `access_denied` |
 //!
 //! # What can be done from outside
 //!
@@ -24,14 +36,17 @@
 //! |---|---|
 //! | `POST seed` | `{"provider", "kind", "record", "tenant_id"?}`: puts a record in, in place of the one with its id |
 //! | `POST grant` | `{"provider", "accounts"}`: consent; gives tokens. For Slack `T0001` gives a bot's token and `T0001/B0001` the URL of an incoming webhook as `access_token` |
+//! | `POST disconnect` | `{"provider", "account"}`: somebody takes the app out of the account, in the provider's own pages; until there is a new consent, tokens get what they get then |
+//! | `DELETE subscriptions?provider=` | takes all webhook subscriptions of Shopify or Asana away, as they do when deliveries keep failing |
 //! | `GET effects?provider=` | every write that took place, whether or not its author was told |
 //! | `GET calls?provider=` | every call; its status is null when no answer went out |
 //! | `GET mails` | the mails of Supabase Auth: `to`, `subject`, `link`, `at` |
 //! | `GET`, `POST`, `DELETE faults` | what lies in wait |
 //! | `POST clock` | `{"advance_s"}`: moves the providers' time ahead |
-//! | `POST reset` | forgets everything but consent, users and sessions, also work that is still to be done |
+//! | `POST reset` | forgets everything but accounts, consent, users and sessions, also work that is still to be done |
 //!
-//! Kinds to seed: Xero `invoice`, `contact`; HubSpot `contact`, `deal`; Shopify `order`; Asana `project`, `task`; Slack
+//! Kinds to seed: Xero `invoice`, `contact`, `organisation` (`{"id", "name"}`); HubSpot `contact`, `deal`, `portal`
+//! (`{"id", "name"}`); Shopify `order`, `shop` (`{"domain", "name"}`); Asana `project`, `task`, `workspace` (`{"gid", "name"}`); Slack
 //! `channel` (`{"id", "is_archived"}`) and `message` (`{"channel", "text"}`, written by a person); the trading API `failure`
 //! (`{"ticker", "error"}`: sweeps of that ticker that are submitted from now on end as `failed` with this error, until it is
 //! seeded without one); Supabase Auth (`auth`) `user` (`{"id", "email", "password"}`).
@@ -44,7 +59,7 @@
 //! | xero | `contact`, `invoice`, `payment`, `history` | contact number (or name), invoice number, id of the paid invoice, invoice id and note |
 //! | hubspot | `contact`, `note` | contact id and the properties that were sent, the note's text |
 //! | asana | `project`, `task`, `story`, `webhook`, `webhook removal` | notes (or name), external gid (or name), task and text, resource and target, gid |
-//! | shopify | `webhook` | topic and address |
+//! | shopify | `webhook`, `webhook removal` | topic and address, id |
 //! | slack | `message`, `webhook message` | the first text in its metadata, such as an effect's key (or its text); the text |
 //! | ses | `mail` | `name=value` of its tags (or the subject), and whom it goes to |
 //! | trading | `sweep` | idempotency key (or the sweep's id) |
@@ -64,9 +79,11 @@
 //! **Invariant:** knows nothing of Zixly, and opens a connection only where a provider would call the app, and only
 //! to this machine.
 
+mod accounts;
 mod asana;
 mod auth;
 mod call;
+mod consent;
 mod control;
 mod errand;
 mod faults;
@@ -108,6 +125,8 @@ pub struct SimulatorConfig {
     pub trading_api_key: String,
     /// The publishable key that Supabase Auth takes; `sb_publishable_local` unless set.
     pub auth_api_key: String,
+    /// The secret key that Supabase Auth takes for what no page may do; `sb_secret_local` unless set.
+    pub auth_service_key: String,
     /// The shop that a seeded order belongs to when none is named; `demo-shop.myshopify.com` unless set.
     pub demo_shop: String,
     /// The workspace that a seeded Asana record belongs to when none is named; 1200000000000100 unless set.
@@ -157,6 +176,7 @@ impl SimulatorConfig {
             asana_client: app("asana-app", "asana-secret"),
             trading_api_key: "trading-key".to_owned(),
             auth_api_key: auth::API_KEY.to_owned(),
+            auth_service_key: auth::SERVICE_KEY.to_owned(),
             demo_shop: "demo-shop.myshopify.com".to_owned(),
             demo_asana_workspace: 1_200_000_000_000_100,
             demo_slack_team: "T0DEMO".to_owned(),

@@ -1,11 +1,17 @@
-//! Consents and the tokens behind them: issue, refresh, rotation, expiry.
+//! Consents and the tokens behind them: issue, refresh, rotation, expiry, and how a consent ends.
+
+mod codes;
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::call::Provider;
+pub use crate::oauth::codes::{CodeRefusal, Codes, Permission};
+use crate::{call::Provider, xero};
+
+/// Whoever sits before the consent pages; they are all the same person's.
+pub const OWNER: Uuid = Uuid::nil();
 
 /// How long Xero's previous refresh token goes on working after a rotation.
 const XERO_ROTATION_GRACE: SignedDuration = SignedDuration::from_mins(30);
@@ -28,20 +34,36 @@ pub const fn access_token_life(provider: Provider) -> SignedDuration {
     }
 }
 
-/// All consents ever given, with their tokens.
+/// All consents ever given, with their tokens, and those whose code is still to be traded in.
 #[derive(Default)]
 pub struct Oauth {
+    pub codes: Codes,
     grants: Vec<Grant>,
     access_tokens: HashMap<String, AccessToken>,
     refresh_tokens: HashMap<String, RefreshToken>,
 }
 
+/// How long an app can go on with what it gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// As long as it trades its refresh token in.
+    Refreshed,
+    /// Until the access token ends: there is no other.
+    Once,
+    /// The access token does not end, and there is no other.
+    Endless,
+}
+
 /// One consent: a user let the app into these accounts.
 pub struct Grant {
     provider: Provider,
+    user: Uuid,
+    /// None once the whole consent has ended.
     pub connections: Vec<Connection>,
+    pub scopes: Vec<String>,
     pub auth_event_id: Uuid,
     pub granted_at: Timestamp,
+    has_ended: bool,
 }
 
 /// The app's link to one account.
@@ -53,9 +75,11 @@ pub struct Connection {
 /// A pair of tokens as handed to the app.
 pub struct TokenPair {
     pub access_token: String,
-    pub refresh_token: String,
+    /// None where the app cannot go on without a new consent, or need not.
+    pub refresh_token: Option<String>,
     /// The accounts that it opens.
     pub accounts: Vec<String>,
+    pub scopes: Vec<String>,
 }
 
 /// What a refresh does to the refresh token that was used.
@@ -82,7 +106,7 @@ struct AccessToken {
     grant: usize,
     expires_at: Timestamp,
     /// The refresh token that was handed out with it.
-    beside: String,
+    beside: Option<String>,
 }
 
 struct RefreshToken {
@@ -97,13 +121,30 @@ struct RefreshToken {
 
 impl Oauth {
     /// Records a consent and issues its first tokens.
-    pub fn grant(&mut self, provider: Provider, accounts: Vec<String>, now: Timestamp) -> TokenPair {
-        let connections =
-            accounts.into_iter().map(|account| Connection { id: Uuid::new_v4(), account }).collect();
-        self.grants.push(Grant { provider, connections, auth_event_id: Uuid::new_v4(), granted_at: now });
+    pub fn grant(
+        &mut self,
+        provider: Provider,
+        Permission { user, accounts, scopes }: Permission,
+        life: Life,
+        now: Timestamp,
+    ) -> TokenPair {
+        let connections = accounts.into_iter().map(|account| self.connect(provider, user, account)).collect();
+        self.grants.push(Grant {
+            provider,
+            user,
+            connections,
+            scopes,
+            auth_event_id: Uuid::new_v4(),
+            granted_at: now,
+            has_ended: false,
+        });
         let grant = self.grants.len() - 1;
-        let refresh_token = self.issue_refresh_token(grant, None, now);
-        self.issue_pair(grant, refresh_token, now)
+        let refresh_token = (life == Life::Refreshed).then(|| self.issue_refresh_token(grant, None, now));
+        let ends_at = match life {
+            Life::Refreshed | Life::Once => now + access_token_life(provider),
+            Life::Endless => Timestamp::MAX,
+        };
+        self.issue_pair(grant, refresh_token, ends_at, now)
     }
 
     /// How many consents there are; a revocation covers those and none that come after.
@@ -112,6 +153,8 @@ impl Oauth {
     }
 
     /// The consent behind an access token. Consents numbered below `revoked_below` are withdrawn.
+    ///
+    /// A token of Xero's goes on to say who it is when its consent has ended, and opens nothing.
     pub fn check(
         &self,
         provider: Provider,
@@ -121,7 +164,8 @@ impl Oauth {
     ) -> Result<&Grant, TokenRefusal> {
         let token = token.and_then(|token| self.access_tokens.get(token)).ok_or(TokenRefusal::Unknown)?;
         let grant = &self.grants[token.grant];
-        if grant.provider != provider || token.grant < revoked_below {
+        let is_gone = grant.has_ended && provider != Provider::Xero;
+        if grant.provider != provider || token.grant < revoked_below || is_gone {
             return Err(TokenRefusal::Unknown);
         }
         if now >= token.expires_at {
@@ -132,10 +176,26 @@ impl Oauth {
 
     /// Takes note that a good access token was used: what its refresh token replaced has ended.
     pub fn note_use(&mut self, access_token: &str) {
-        if let Some(token) = self.access_tokens.get(access_token) {
-            let beside = token.beside.clone();
+        let beside = self.access_tokens.get(access_token).and_then(|token| token.beside.clone());
+        if let Some(beside) = beside {
             self.end_previous(&beside);
         }
+    }
+
+    /// The consent behind an access or a refresh token that is good, and the seconds that an access token has left.
+    pub fn look_up(
+        &self,
+        provider: Provider,
+        token: &str,
+        revoked_below: usize,
+        now: Timestamp,
+    ) -> Option<(&Grant, Option<i64>)> {
+        if let Ok(grant) = self.check(provider, Some(token), revoked_below, now) {
+            let ends_at = self.access_tokens.get(token)?.expires_at;
+            return Some((grant, Some(ends_at.duration_since(now).as_secs())));
+        }
+        let grant = self.refreshable(provider, token, revoked_below, now)?;
+        Some((&self.grants[grant], None))
     }
 
     /// Trades a refresh token for a new pair; nothing when the token is no longer good.
@@ -147,12 +207,8 @@ impl Oauth {
         revoked_below: usize,
         now: Timestamp,
     ) -> Option<TokenPair> {
+        let grant = self.refreshable(provider, token, revoked_below, now)?;
         let known = self.refresh_tokens.get_mut(token)?;
-        let grant = known.grant;
-        if self.grants[grant].provider != provider || grant < revoked_below || !known.is_alive(provider, now)
-        {
-            return None;
-        }
         if !matches!(rotation, Rotation::Keep | Rotation::Replace) {
             // The grace counts from the first use: using it again does not buy more time.
             known.replaced_at.get_or_insert(now);
@@ -171,7 +227,79 @@ impl Oauth {
                 replacement
             }
         };
-        Some(self.issue_pair(grant, refresh_token, now))
+        Some(self.issue_pair(grant, Some(refresh_token), now + access_token_life(provider), now))
+    }
+
+    /// What an access token of Xero's opens: all that its user has consented to, by this consent or by another.
+    pub fn connections_of(
+        &self,
+        grant: &Grant,
+        revoked_below: usize,
+    ) -> impl Iterator<Item = (&Grant, &Connection)> {
+        let (provider, user) = (grant.provider, grant.user);
+        let grants = self.grants.iter().skip(revoked_below);
+        let grants = grants.filter(move |grant| grant.provider == provider && grant.user == user);
+        grants.flat_map(|grant| grant.connections.iter().map(move |link| (grant, link)))
+    }
+
+    /// Somebody takes the app out of an account, in the provider's own pages; says whether it was in there. At Xero a
+    /// user's consents go on as long as they cover anything, elsewhere a consent ends.
+    pub fn disconnect(&mut self, provider: Provider, account: &str) -> bool {
+        let covers = |grant: &&mut Grant| {
+            grant.provider == provider && grant.connections.iter().any(|link| link.account == account)
+        };
+        let mut users = Vec::new();
+        for grant in self.grants.iter_mut().filter(covers) {
+            users.push(grant.user);
+            match provider {
+                Provider::Xero => grant.connections.retain(|link| link.account != account),
+                _ => grant.end(),
+            }
+        }
+        for user in &users {
+            let is_out = self.of_user(provider, *user).all(|grant| grant.connections.is_empty());
+            if provider == Provider::Xero && is_out {
+                self.of_user(provider, *user).for_each(Grant::end);
+            }
+        }
+        !users.is_empty()
+    }
+
+    /// The app gives back its link to one account; says whether the token's user had it. His consents go on.
+    pub fn remove_connection(&mut self, access_token: &str, id: Uuid) -> bool {
+        let Some(grant) = self.access_tokens.get(access_token).map(|token| token.grant) else { return false };
+        let (provider, user) = (self.grants[grant].provider, self.grants[grant].user);
+        let mut is_removed = false;
+        for grant in self.of_user(provider, user) {
+            let count = grant.connections.len();
+            grant.connections.retain(|link| link.id != id);
+            is_removed |= grant.connections.len() < count;
+        }
+        is_removed
+    }
+
+    /// The app gives back the consent behind a refresh token; says whether there was one. At Xero all links to what its
+    /// user has consented to go with it.
+    pub fn end_consent(&mut self, provider: Provider, refresh_token: &str) -> bool {
+        let grant = self.refresh_tokens.get(refresh_token).map(|token| token.grant);
+        let Some(grant) = grant.filter(|grant| self.grants[*grant].provider == provider) else {
+            return false;
+        };
+        self.grants[grant].end();
+        if provider == Provider::Xero {
+            let user = self.grants[grant].user;
+            self.of_user(provider, user).for_each(|grant| grant.connections.clear());
+        }
+        true
+    }
+
+    /// Ends a refresh token and nothing else.
+    pub fn end_refresh_token(&mut self, provider: Provider, refresh_token: &str) {
+        let grants = &self.grants;
+        let token = self.refresh_tokens.get_mut(refresh_token);
+        if let Some(token) = token.filter(|token| grants[token.grant].provider == provider) {
+            token.has_ended = true;
+        }
     }
 
     /// Ends every access token of a provider now; the refresh tokens stay good.
@@ -183,26 +311,58 @@ impl Oauth {
         }
     }
 
-    fn issue_pair(&mut self, grant: usize, refresh_token: String, now: Timestamp) -> TokenPair {
-        let random = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let provider = self.grants[grant].provider;
-        let access_token = match provider {
+    /// A link to an account. Xero has one for each user and organisation, which a new consent takes over.
+    fn connect(&mut self, provider: Provider, user: Uuid, account: String) -> Connection {
+        let earlier = self.of_user(provider, user).filter(|grant| grant.provider == Provider::Xero);
+        let earlier = earlier.map(|grant| &mut grant.connections).find_map(|links| {
+            let at = links.iter().position(|link| link.account == account)?;
+            Some(links.remove(at))
+        });
+        earlier.unwrap_or_else(|| Connection { id: Uuid::new_v4(), account })
+    }
+
+    fn of_user(&mut self, provider: Provider, user: Uuid) -> impl Iterator<Item = &mut Grant> {
+        self.grants.iter_mut().filter(move |grant| grant.provider == provider && grant.user == user)
+    }
+
+    /// The consent behind a refresh token that can be traded in.
+    fn refreshable(
+        &self,
+        provider: Provider,
+        token: &str,
+        revoked_below: usize,
+        now: Timestamp,
+    ) -> Option<usize> {
+        let known = self.refresh_tokens.get(token)?;
+        let grant = &self.grants[known.grant];
+        let is_open = grant.provider == provider && !grant.has_ended && known.grant >= revoked_below;
+        (is_open && known.is_alive(provider, now)).then_some(known.grant)
+    }
+
+    fn issue_pair(
+        &mut self,
+        number: usize,
+        refresh_token: Option<String>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> TokenPair {
+        let grant = &self.grants[number];
+        let random = random();
+        let access_token = match grant.provider {
+            Provider::Xero => xero::access_token(grant, now),
             Provider::Shopify => format!("shpat_{random}"),
-            Provider::Slack if self.grants[grant].connections[0].is_bot() => format!("xoxb-{random}"),
+            Provider::Slack if grant.connections[0].is_bot() => format!("xoxb-{random}"),
             _ => random,
         };
-        let token = AccessToken {
-            grant,
-            expires_at: now + access_token_life(provider),
-            beside: refresh_token.clone(),
-        };
-        self.access_tokens.insert(access_token.clone(), token);
-        let accounts = self.grants[grant].connections.iter().map(|c| c.account.clone()).collect();
-        TokenPair { access_token, refresh_token, accounts }
+        let accounts = grant.connections.iter().map(|link| link.account.clone()).collect();
+        let pair = TokenPair { access_token, refresh_token, accounts, scopes: grant.scopes.clone() };
+        let token = AccessToken { grant: number, expires_at, beside: pair.refresh_token.clone() };
+        self.access_tokens.insert(pair.access_token.clone(), token);
+        pair
     }
 
     fn issue_refresh_token(&mut self, grant: usize, previous: Option<String>, now: Timestamp) -> String {
-        let random = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let random = random();
         let token = match self.grants[grant].provider {
             Provider::Hubspot => format!("na1-{}", Uuid::new_v4()),
             Provider::Shopify => format!("shprt_{random}"),
@@ -229,6 +389,14 @@ impl Oauth {
     }
 }
 
+impl Grant {
+    /// The whole consent ends.
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.connections.clear();
+    }
+}
+
 impl Connection {
     /// Whether this is a Slack workspace, and not an incoming webhook in one.
     fn is_bot(&self) -> bool {
@@ -240,17 +408,20 @@ impl RefreshToken {
     fn is_alive(&self, provider: Provider, now: Timestamp) -> bool {
         let age = now.duration_since(self.issued_at);
         let replaced_for = self.replaced_at.map_or(SignedDuration::ZERO, |at| now.duration_since(at));
-        match provider {
+        let is_in_time = match provider {
             Provider::Xero => age < XERO_REFRESH_TOKEN_LIFE && replaced_for < XERO_ROTATION_GRACE,
-            Provider::Shopify => {
-                !self.has_ended && age < SHOPIFY_REFRESH_TOKEN_LIFE && replaced_for < SHOPIFY_RETRY_LIFE
-            }
+            Provider::Shopify => age < SHOPIFY_REFRESH_TOKEN_LIFE && replaced_for < SHOPIFY_RETRY_LIFE,
             Provider::Hubspot
             | Provider::Asana
             | Provider::Slack
             | Provider::Ses
             | Provider::Trading
             | Provider::Auth => true,
-        }
+        };
+        is_in_time && !self.has_ended
     }
+}
+
+fn random() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }

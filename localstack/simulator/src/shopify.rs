@@ -1,7 +1,9 @@
-//! Shopify: each shop's token endpoint, and orders and webhook subscriptions in its GraphQL Admin API.
+//! Shopify: each shop's OAuth, and the shop itself, orders and webhook subscriptions in its GraphQL Admin API.
 
 mod graphql;
 mod orders;
+mod subscriptions;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,16 +13,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     call::{Answer, Call, Provider},
+    consent,
     ledger::Written,
-    oauth::{Rotation, SHOPIFY_REFRESH_TOKEN_LIFE, access_token_life},
     shopify::graphql::{CONNECTION, Field, Operation, TYPE},
     state::State,
 };
 
+pub use crate::shopify::tokens::SCOPES;
+
 const VERSIONS: &[&str] = &["2026-01", "2026-04", "2026-07", "2026-10"];
-const SCOPE: &str = "read_orders";
-/// What a shop can tell an app about.
-const TOPICS: &[&str] = &["APP_UNINSTALLED", "ORDERS_CREATE", "ORDERS_PAID", "ORDERS_UPDATED"];
 
 /// What the shops hold.
 #[derive(Default)]
@@ -33,19 +34,30 @@ struct Shop {
     /// As the GraphQL API knows them, by number.
     orders: BTreeMap<u64, Value>,
     subscriptions: Vec<Value>,
+    subscription_count: u64,
 }
 
 /// What an operation came to.
+#[derive(Default)]
 struct Done {
     data: Map<String, Value>,
     cost: u32,
-    has_written: bool,
+    written: Option<Written>,
+    /// It says what its user did wrong.
+    has_failed: bool,
+    /// The app is to be taken out of the shop.
+    uninstalls: bool,
 }
 
 /// Answers one call.
 pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", [shop, "admin", "oauth", "access_token"]) if is_shop(shop) => token(state, call, shop, now),
+        ("GET" | "POST", [shop, "admin", "oauth", "authorize"]) if is_shop(shop) => {
+            consent::handle(state, call, Some(shop), now)
+        }
+        ("POST", [shop, "admin", "oauth", "access_token"]) if is_shop(shop) => {
+            tokens::token(state, call, shop, now)
+        }
         ("POST", [shop, "admin", "api", version, "graphql.json"])
             if is_shop(shop) && VERSIONS.contains(version) =>
         {
@@ -78,7 +90,7 @@ impl ShopifyRecords {
     /// carry it, so that a delivery and the record behind it can come from one file.
     pub fn seed(&mut self, shop: &str, kind: &str, record: &str) -> Result<Value, String> {
         if kind != "order" {
-            return Err(format!("shopify has no kind {kind:?} here; known is order"));
+            return Err(format!("shopify has no kind {kind:?} here; known are order, shop"));
         }
         let order: Value = serde_json::from_str(record).map_err(|error| error.to_string())?;
         let (id, shown) = orders::read(&order)?;
@@ -86,48 +98,14 @@ impl ShopifyRecords {
         Ok(order)
     }
 
+    /// Takes a shop's subscriptions away, or those of all shops, as Shopify does with those that keep failing.
+    pub fn drop_subscriptions(&mut self, of: Option<&str>) {
+        let shops = self.shops.iter_mut().filter(|(shop, _)| of.is_none_or(|of| of == shop.as_str()));
+        shops.for_each(|(_, shop)| shop.subscriptions.clear());
+    }
+
     fn shop(&mut self, shop: &str) -> &mut Shop {
         self.shops.entry(shop.to_owned()).or_default()
-    }
-}
-
-fn token(state: &mut State, call: &Call, shop: &str, now: Timestamp) -> Answer {
-    #[derive(Deserialize)]
-    struct Request {
-        client_id: String,
-        client_secret: String,
-        grant_type: String,
-        refresh_token: String,
-    }
-    let refuse = |status, error: &str, description: &str| {
-        Answer::json(status, &json!({ "error": error, "error_description": description }))
-    };
-    let request: Request = match serde_json::from_slice(&call.body) {
-        Ok(request) if call.has_content_type("application/json") => request,
-        _ => return refuse(400, "invalid_request", "The request is missing a parameter, or is not JSON"),
-    };
-    let client = &state.config.shopify_client;
-    if (&request.client_id, &request.client_secret) != (&client.id, &client.secret) {
-        return refuse(401, "invalid_client", "Client authentication failed");
-    }
-    if request.grant_type != "refresh_token" {
-        return refuse(400, "unsupported_grant_type", "The simulator plays grant_type refresh_token only");
-    }
-    let revoked_below = state.faults.revoked_below(Provider::Shopify);
-    let (rotation, given) = (Rotation::UntilUsed, &request.refresh_token);
-    match state.oauth.refresh(Provider::Shopify, given, rotation, revoked_below, now) {
-        Some(pair) if pair.accounts == [shop] => Answer::json(
-            200,
-            &json!({
-                "access_token": pair.access_token,
-                "scope": SCOPE,
-                "expires_in": access_token_life(Provider::Shopify).as_secs(),
-                "refresh_token": pair.refresh_token,
-                "refresh_token_expires_in": SHOPIFY_REFRESH_TOKEN_LIFE.as_secs(),
-            }),
-        ),
-        // As seen in the wild; the specification of OAuth would have it 400 and invalid_grant.
-        _ => refuse(401, "invalid_request", "This request requires an active refresh_token"),
     }
 }
 
@@ -173,41 +151,47 @@ fn graphql(state: &mut State, call: &Call, shop: &str, now: Timestamp) -> Answer
     if f64::from(requested) > available {
         return throttled(&cost_of(None, available));
     }
-    match state.shopify.shop(shop).run(&operation, now) {
+    let identity = json!({
+        TYPE: "Shop",
+        "id": orders::gid("Shop", 1),
+        "name": state.accounts.name(Provider::Shopify, shop),
+        "myshopifyDomain": shop,
+    });
+    match state.shopify.shop(shop).run(&operation, &identity, now) {
         Err(error) => problems(&error, Some(&cost_of(Some(0), available))),
         Ok(done) => {
             state.limits.charge_shopify(shop, done.cost);
-            if done.has_written {
-                state.ledger.note_effect(call, shop, written(&operation, &done.data), now);
+            if let Some(written) = done.written {
+                state.ledger.note_effect(call, shop, written, now);
+            }
+            if done.uninstalls {
+                state.oauth.disconnect(Provider::Shopify, shop);
+                state.shopify.drop_subscriptions(Some(shop));
             }
             let cost = cost_of(Some(done.cost), available - f64::from(done.cost));
             let answer = Answer::json(200, &json!({ "data": done.data, "extensions": { "cost": cost } }));
-            // A mutation that only says what its user did wrong has not succeeded.
-            if operation.is_mutation && !done.has_written { answer.refusing() } else { answer }
+            if done.has_failed { answer.refusing() } else { answer }
         }
     }
 }
 
-fn written(operation: &Operation, data: &Map<String, Value>) -> Written {
-    let field = &operation.fields[0];
-    let uri = field.arguments.get("webhookSubscription").and_then(|input| input["uri"].as_str());
-    let key = format!("{} {}", field.argument("topic").unwrap_or_default(), uri.unwrap_or_default());
-    let made = data.get(&field.alias).and_then(|made| made["webhookSubscription"]["id"].as_str());
-    Written::new("webhook", key, made)
-}
-
 impl Shop {
-    fn run(&mut self, operation: &Operation, now: Timestamp) -> Result<Done, Value> {
-        let mut done = Done { data: Map::new(), cost: 0, has_written: false };
+    fn run(&mut self, operation: &Operation, identity: &Value, now: Timestamp) -> Result<Done, Value> {
+        let mut done = Done::default();
         for field in &operation.fields {
+            if operation.is_mutation {
+                done.cost += 10;
+            }
             let value = match (operation.is_mutation, field.name.as_str()) {
+                (false, "shop") => identity.clone(),
                 (false, "order") => self.order(field)?,
                 (false, "webhookSubscriptions") => json!({ CONNECTION: self.subscriptions }),
-                (true, "webhookSubscriptionCreate") => {
-                    done.cost += 10;
-                    let outcome = self.subscribe(field, now);
-                    done.has_written |= outcome["userErrors"] == json!([]);
-                    outcome
+                (true, "webhookSubscriptionCreate") => self.subscribe(field, &mut done, now),
+                (true, "webhookSubscriptionDelete") => self.unsubscribe(field, &mut done),
+                (true, "appUninstall") => {
+                    done.uninstalls = true;
+                    let app = json!({ TYPE: "App", "id": orders::gid("App", 1) });
+                    json!({ TYPE: "AppUninstallPayload", "app": app, "userErrors": [] })
                 }
                 (is_mutation, name) => {
                     let root = if is_mutation { "Mutation" } else { "QueryRoot" };
@@ -228,43 +212,6 @@ impl Shop {
             None => Err(json!([{ "message": format!("Invalid global id '{id}'"), "path": [field.alias] }])),
             Some(number) => Ok(self.orders.get::<u64>(&number).cloned().unwrap_or_default()),
         }
-    }
-
-    fn subscribe(&mut self, field: &Field, now: Timestamp) -> Value {
-        let topic = field.argument("topic").unwrap_or_default();
-        let input = field.arguments.get("webhookSubscription");
-        let uri = input.and_then(|input| input["uri"].as_str()).unwrap_or_default();
-        let refuse = |path: &[&str], message: &str| {
-            json!({
-                TYPE: "WebhookSubscriptionCreatePayload",
-                "webhookSubscription": null,
-                "userErrors": [{ TYPE: "UserError", "field": path, "message": message }],
-            })
-        };
-        if !TOPICS.contains(&topic) {
-            return refuse(&["topic"], "Topic is invalid");
-        }
-        if !uri.starts_with("http") {
-            return refuse(&["webhookSubscription", "uri"], "Address is invalid");
-        }
-        let is_taken = |known: &Value| known["topic"] == topic && known["uri"] == uri;
-        if self.subscriptions.iter().any(is_taken) {
-            return refuse(&["webhookSubscription", "uri"], "Address for this topic has already been taken");
-        }
-        let subscription = json!({
-            TYPE: "WebhookSubscription",
-            "id": orders::gid("WebhookSubscription", self.subscriptions.len() as u64 + 1),
-            "topic": topic,
-            "uri": uri,
-            "format": "JSON",
-            "createdAt": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        });
-        self.subscriptions.push(subscription.clone());
-        json!({
-            TYPE: "WebhookSubscriptionCreatePayload",
-            "webhookSubscription": subscription,
-            "userErrors": [],
-        })
     }
 }
 

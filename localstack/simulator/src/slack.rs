@@ -1,4 +1,4 @@
-//! Slack: posting to channels and reading them back with a bot's token, and incoming webhooks.
+//! Slack: posting to channels and reading them back with a bot's token, who a token is, and incoming webhooks.
 //!
 //! A consent for `T0001` gives a bot's token for that workspace; one for `T0001/B0001` gives the URL of an incoming
 //! webhook. Every channel id exists; a seed archives one, or has a person write into it.
@@ -19,6 +19,7 @@ use crate::{
 
 /// Slack's users, as they stand in messages.
 const BOT: &str = "B0000000001";
+const BOT_USER: &str = "U0000000001";
 const PERSON: &str = "U0000000001";
 const LONGEST_TEXT: usize = 40_000;
 const DEFAULT_PAGE: usize = 100;
@@ -155,10 +156,26 @@ fn api(state: &mut State, call: &Call, method: &str, now: Timestamp) -> Result<A
         return Err(refusal("invalid_auth"));
     }
     match (call.method.as_str(), method) {
+        ("POST", "auth.test") => Ok(identity(state, &team)),
         ("POST", "chat.postMessage") => post_message(state, call, &team, now),
         ("GET", "conversations.history") => history(state, call, &team, now),
         _ => Err(refusal("unknown_method")),
     }
+}
+
+/// Whose token it is.
+fn identity(state: &State, team: &str) -> Answer {
+    let identity = json!({
+        "ok": true,
+        "url": format!("https://{}.slack.com/", team.to_lowercase()),
+        "team": state.accounts.name(Provider::Slack, team),
+        "user": "zixly",
+        "team_id": team,
+        "user_id": BOT_USER,
+        "bot_id": BOT,
+        "is_enterprise_install": false,
+    });
+    Answer::json(200, &identity)
 }
 
 /// The workspace or webhook that a token or a webhook's key is for.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     SimulatorConfig,
+    accounts::Accounts,
     asana::{self, AsanaRecords, Handshake},
     auth::{self, AuthRecords},
     call::{Answer, Call, Provider},
@@ -73,6 +74,7 @@ impl Shared {
 /// What all providers know, plus the record of what was asked of them.
 pub struct State {
     pub config: SimulatorConfig,
+    pub accounts: Accounts,
     pub oauth: Oauth,
     pub limits: Limits,
     pub faults: Faults,
@@ -114,6 +116,7 @@ pub enum Delivery {
 impl State {
     fn new(config: SimulatorConfig, url: &str) -> Self {
         Self {
+            accounts: Accounts::new(&config),
             config,
             oauth: Oauth::default(),
             limits: Limits::default(),
@@ -141,7 +144,7 @@ impl State {
         self.ahead += by;
     }
 
-    /// Forgets everything but consent, users and sessions: whoever holds tokens can go on using them.
+    /// Forgets everything but accounts, consent, users and sessions: whoever holds tokens can go on using them.
     pub fn reset(&mut self) {
         self.limits = Limits::default();
         self.faults = Faults::default();

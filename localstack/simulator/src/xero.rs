@@ -4,12 +4,12 @@ mod contacts;
 mod dates;
 mod fields;
 mod filter;
+mod identity;
 mod invoices;
 mod payments;
 
 use std::collections::{BTreeMap, HashMap};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -17,12 +17,15 @@ use uuid::Uuid;
 
 use crate::{
     call::{Answer, Call, Provider},
+    consent,
     ledger::Written,
     limits::Place,
-    oauth::{Rotation, TokenRefusal, access_token_life},
+    oauth::TokenRefusal,
     state::State,
     xero::{contacts::Contact, dates::parse_date, fields::Fields, invoices::Invoice, payments::Payment},
 };
+
+pub use crate::xero::identity::{SCOPES, access_token};
 
 /// How long an idempotency key is remembered.
 const IDEMPOTENCY_MEMORY: SignedDuration = SignedDuration::from_mins(6);
@@ -54,8 +57,11 @@ struct Reply {
 /// Answers one call.
 pub fn handle(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["connect", "token"]) => token(state, call, now),
-        ("GET", ["connections"]) => connections(state, call, now),
+        ("GET" | "POST", ["identity", "connect", "authorize"]) => consent::handle(state, call, None, now),
+        ("POST", ["connect", "token"]) => identity::token(state, call, now),
+        ("POST", ["connect", "revocation"]) => identity::revoke(state, call),
+        ("GET", ["connections"]) => identity::connections(state, call, now),
+        ("DELETE", ["connections", id]) => identity::disconnect(state, call, id, now),
         (_, ["api.xro", "2.0", ..]) => accounting(state, call, now),
         _ => not_found(),
     }
@@ -90,72 +96,13 @@ impl XeroRecords {
         match kind {
             "invoice" => invoices::seed(organisation, fields, now),
             "contact" => contacts::seed(organisation, fields, now),
-            _ => Err(format!("xero has no kind {kind:?} here; known are invoice, contact")),
+            _ => Err(format!("xero has no kind {kind:?} here; known are invoice, contact, organisation")),
         }
     }
 
     fn organisation(&mut self, organisation: &str) -> &mut Organisation {
         self.organisations.entry(organisation.to_owned()).or_default()
     }
-}
-
-fn token(state: &mut State, call: &Call, now: Timestamp) -> Answer {
-    let refuse = |status, error: &str| Answer::json(status, &json!({ "error": error }));
-    let expected = format!("{}:{}", state.config.xero_client.id, state.config.xero_client.secret);
-    let given = call.authorization("Basic").and_then(|credentials| STANDARD.decode(credentials).ok());
-    if given.as_deref() != Some(expected.as_bytes()) {
-        return refuse(401, "invalid_client");
-    }
-    if !call.has_content_type("application/x-www-form-urlencoded") {
-        return refuse(400, "invalid_request");
-    }
-    if call.form_field("grant_type").as_deref() != Some("refresh_token") {
-        return refuse(400, "unsupported_grant_type");
-    }
-    let Some(refresh_token) = call.form_field("refresh_token") else {
-        return refuse(400, "invalid_request");
-    };
-    let revoked_below = state.faults.revoked_below(Provider::Xero);
-    match state.oauth.refresh(Provider::Xero, &refresh_token, Rotation::Retire, revoked_below, now) {
-        None => refuse(400, "invalid_grant"),
-        Some(pair) => Answer::json(
-            200,
-            &json!({
-                "access_token": pair.access_token,
-                "refresh_token": pair.refresh_token,
-                "expires_in": access_token_life(Provider::Xero).as_secs(),
-                "token_type": "Bearer",
-                "scope": "offline_access accounting.invoices accounting.contacts accounting.payments",
-            }),
-        ),
-    }
-}
-
-fn connections(state: &State, call: &Call, now: Timestamp) -> Answer {
-    let revoked_below = state.faults.revoked_below(Provider::Xero);
-    let grant = match state.oauth.check(Provider::Xero, call.authorization("Bearer"), revoked_below, now) {
-        Ok(grant) => grant,
-        Err(refusal) => return unauthorized(refusal),
-    };
-    let wanted = call.query("authEventId").is_none_or(|id| id == grant.auth_event_id.to_string());
-    let at = grant.granted_at.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string();
-    let connections: Vec<Value> = grant
-        .connections
-        .iter()
-        .filter(|_| wanted)
-        .map(|connection| {
-            json!({
-                "id": connection.id,
-                "authEventId": grant.auth_event_id,
-                "tenantId": connection.account,
-                "tenantType": "ORGANISATION",
-                "tenantName": "Demo Company (simulated)",
-                "createdDateUtc": at,
-                "updatedDateUtc": at,
-            })
-        })
-        .collect();
-    Answer::json(200, &connections)
 }
 
 fn accounting(state: &mut State, call: &Call, now: Timestamp) -> Answer {
@@ -166,9 +113,10 @@ fn accounting(state: &mut State, call: &Call, now: Timestamp) -> Answer {
     };
     let named =
         call.header("xero-tenant-id").and_then(|id| Uuid::parse_str(id).ok()).map(|id| id.to_string());
-    let Some(account) =
-        named.filter(|id| grant.connections.iter().any(|connection| connection.account == *id))
-    else {
+    let opens = |id: &String| {
+        state.oauth.connections_of(grant, revoked_below).any(|(_, connection)| connection.account == *id)
+    };
+    let Some(account) = named.filter(opens) else {
         return problem(403, "AuthenticationUnsuccessful");
     };
     let rate_headers = match state.limits.admit_xero(&state.config.xero_limits, &account, now) {

@@ -40,6 +40,18 @@ async fn status_and_text(response: Response) -> (u16, String) {
 }
 
 #[tokio::test]
+async fn a_bots_token_says_whose_it_is() {
+    let world = World::start().await;
+    let token = bot(&world).await;
+    let (status, identity) = send(method(&world, &token, Method::POST, "auth.test")).await;
+    assert_eq!((status, &identity["ok"], &identity["team_id"]), (200, &json!(true), &json!(TEAM)));
+    assert!(!text(&identity["team"]).is_empty());
+    let (status, refused) = send(method(&world, "xoxb-unknown", Method::POST, "auth.test")).await;
+    assert_eq!((status, &refused["error"]), (200, &json!("invalid_auth")));
+    assert_eq!(world.effects("slack").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
 async fn a_message_is_read_back_with_its_metadata_where_that_is_asked_for() {
     let world = unhurried().await;
     let token = bot(&world).await;

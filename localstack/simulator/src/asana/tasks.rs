@@ -196,7 +196,8 @@ pub fn list_stories(workspace: &Workspace, call: &Call, task: &str) -> Result<An
     listing::page(call, &stories, COMPACT_STORY)
 }
 
-fn find<'a>(workspace: &'a Workspace, gid: &str) -> Option<&'a Value> {
+/// A task by its gid, or by `external:` and its key.
+pub fn find<'a>(workspace: &'a Workspace, gid: &str) -> Option<&'a Value> {
     match gid.strip_prefix("external:") {
         Some(key) => workspace.tasks.iter().find(|task| task["external"]["gid"] == key),
         None => workspace.tasks.iter().find(|task| task["gid"] == gid),

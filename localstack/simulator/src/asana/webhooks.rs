@@ -101,10 +101,11 @@ pub fn end_handshake(
     echo: Result<(), String>,
     now: Timestamp,
 ) -> Answer {
-    let workspace = state.asana.workspace(&handshake.account);
-    let Some(at) = workspace.webhooks.iter().position(|webhook| webhook.shown["gid"] == *handshake.gid)
-    else {
-        return refusal(404, "the simulator was reset during the handshake");
+    let is_meant = |webhook: &Webhook| webhook.shown["gid"] == *handshake.gid;
+    let workspace = state.asana.workspaces.get_mut(&handshake.account);
+    let found = workspace.and_then(|it| Some((it.webhooks.iter().position(is_meant)?, it)));
+    let Some((at, workspace)) = found else {
+        return refusal(404, "the simulator forgot the webhook during the handshake");
     };
     if let Err(problem) = echo {
         workspace.webhooks.remove(at);
@@ -147,6 +148,11 @@ pub fn delete(workspace: &mut Workspace, gid: &str) -> Result<Answer, Answer> {
     Ok(data(200, json!({})))
 }
 
+/// Whether the workspace has this webhook.
+pub fn exists(workspace: &Workspace, gid: &str) -> bool {
+    established(workspace).any(|webhook| webhook["gid"] == gid)
+}
+
 fn established(workspace: &Workspace) -> impl Iterator<Item = &Value> {
     workspace.webhooks.iter().filter(|webhook| webhook.is_established).map(|webhook| &webhook.shown)
 }
@@ -184,9 +190,10 @@ impl Heartbeat {
         };
         let mut state = shared.lock();
         let now = json!(time(state.now()));
-        let webhooks = &mut state.asana.workspace(&handshake.account).webhooks;
+        let workspace = state.asana.workspaces.get_mut(&handshake.account);
+        let mut webhooks = workspace.into_iter().flat_map(|workspace| &mut workspace.webhooks);
         // Gone when it was deleted meanwhile.
-        if let Some(webhook) = webhooks.iter_mut().find(|webhook| webhook.shown["gid"] == *handshake.gid) {
+        if let Some(webhook) = webhooks.find(|webhook| webhook.shown["gid"] == *handshake.gid) {
             match failure {
                 None => webhook.shown["last_success_at"] = now,
                 Some(content) => {

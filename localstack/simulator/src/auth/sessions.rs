@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{signing::SigningKey, user_json};
@@ -35,10 +35,23 @@ pub struct AuthRecords {
 pub struct User {
     pub id: Uuid,
     pub email: String,
-    pub password: String,
+    /// None for one who was invited and has set none.
+    pub password: Option<String>,
     pub created_at: Timestamp,
+    pub invited_at: Option<Timestamp>,
+    /// When he showed that the mailbox is his; only then is he a user like others.
+    pub confirmed_at: Option<Timestamp>,
     pub last_sign_in_at: Option<Timestamp>,
+    /// What whoever invited him wanted to have kept with him.
+    data: Map<String, Value>,
     mailed_at: Option<Timestamp>,
+}
+
+/// What a mailed link is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    MagicLink,
+    Invite,
 }
 
 /// A mail as it lies in its reader's mailbox.
@@ -84,6 +97,7 @@ struct Session {
 }
 
 struct AccessToken {
+    user: Uuid,
     session: Uuid,
     expires_at: Timestamp,
 }
@@ -96,6 +110,7 @@ struct RefreshToken {
 }
 
 struct Link {
+    kind: LinkKind,
     user: Uuid,
     made_at: Timestamp,
 }
@@ -136,7 +151,9 @@ impl AuthRecords {
             return Err(format!("another user has the e-mail address {email}"));
         }
         self.users.retain(|user| user.id != id);
-        let user = User { id, email, password, created_at: now, last_sign_in_at: None, mailed_at: None };
+        let mut user = User::new(id, email, Map::new(), now);
+        user.password = Some(password);
+        user.confirmed_at = Some(now);
         let json = user_json(&user);
         self.users.push(user);
         Ok(json)
@@ -157,15 +174,18 @@ impl AuthRecords {
         self.users.iter().find(|user| user.email == email)
     }
 
-    /// The session that an access token was issued for, whether or not it goes on.
-    pub fn session_of(&self, access_token: &str, now: Timestamp) -> Option<Uuid> {
-        self.access_tokens.get(access_token).filter(|token| now < token.expires_at).map(|token| token.session)
+    /// The user and the session that an access token was issued for, whether or not they are still there.
+    pub fn bearer(&self, access_token: &str, now: Timestamp) -> Option<(Uuid, Uuid)> {
+        let token = self.access_tokens.get(access_token).filter(|token| now < token.expires_at);
+        token.map(|token| (token.user, token.session))
     }
 
-    /// Whose session it is, while it goes on.
-    pub fn user_of(&self, session: Uuid) -> Option<&User> {
-        let session = self.sessions.get(&session)?;
-        self.users.iter().find(|user| user.id == session.user)
+    pub fn user(&self, id: Uuid) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    pub fn has_session(&self, session: Uuid) -> bool {
+        self.sessions.contains_key(&session)
     }
 
     pub fn begin_session(&mut self, user: Uuid, method: &'static str, now: Timestamp) -> Issued {
@@ -202,34 +222,78 @@ impl AuthRecords {
 
     /// Mails a link that signs in; says how many seconds are left when the last mail was sent too short a time ago.
     pub fn mail_link(&mut self, user: Uuid, redirect_to: &str, now: Timestamp) -> Result<(), i64> {
-        let Some(user) = self.users.iter_mut().find(|known| known.id == user) else { return Ok(()) };
-        let since = user.mailed_at.map_or(BETWEEN_MAILS, |at| now.duration_since(at));
+        let Some(known) = self.users.iter_mut().find(|known| known.id == user) else { return Ok(()) };
+        let since = known.mailed_at.map_or(BETWEEN_MAILS, |at| now.duration_since(at));
         if since < BETWEEN_MAILS {
             return Err((BETWEEN_MAILS - since).as_secs().max(1));
         }
-        user.mailed_at = Some(now);
-        let token = random();
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", &token)
-            .append_pair("type", "magiclink")
-            .append_pair("redirect_to", redirect_to)
-            .finish();
-        self.mails.push(Mail {
-            to: user.email.clone(),
-            subject: "Your Magic Link",
-            link: format!("{}/verify?{query}", self.issuer),
-            at: milliseconds(now),
-        });
-        // A new link ends the one before.
-        self.links.retain(|_, link| link.user != user.id);
-        self.links.insert(token, Link { user: user.id, made_at: now });
+        known.mailed_at = Some(now);
+        let email = known.email.clone();
+        self.send(LinkKind::MagicLink, user, email, redirect_to, now);
         Ok(())
     }
 
-    /// Whom a mailed link signs in; it does so once.
-    pub fn open_link(&mut self, token: &str, now: Timestamp) -> Option<Uuid> {
-        let link = self.links.remove(token)?;
-        (now < link.made_at + LINK_LIFE).then_some(link.user)
+    /// Makes a user whom a mailed link lets in, or mails another link to one who has not come yet.
+    pub fn invite(
+        &mut self,
+        email: &str,
+        data: Map<String, Value>,
+        redirect_to: &str,
+        now: Timestamp,
+    ) -> &User {
+        let email = email.to_lowercase();
+        let known = self.users.iter().position(|user| user.email == email);
+        let at = known.unwrap_or_else(|| {
+            self.users.push(User::new(Uuid::new_v4(), email.clone(), data, now));
+            self.users.len() - 1
+        });
+        self.users[at].invited_at = Some(now);
+        self.send(LinkKind::Invite, self.users[at].id, email, redirect_to, now);
+        &self.users[at]
+    }
+
+    fn send(&mut self, kind: LinkKind, user: Uuid, to: String, redirect_to: &str, now: Timestamp) {
+        let token = random();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", &token)
+            .append_pair("type", kind.as_str())
+            .append_pair("redirect_to", redirect_to)
+            .finish();
+        let link = format!("{}/verify?{query}", self.issuer);
+        self.mails.push(Mail { to, subject: kind.subject(), link, at: milliseconds(now) });
+        // A new link ends the one before.
+        self.links.retain(|_, link| link.user != user);
+        self.links.insert(token, Link { kind, user, made_at: now });
+    }
+
+    /// Whom a mailed link signs in; it does so once, and shows that the mailbox is his.
+    pub fn open_link(&mut self, token: &str, kind: LinkKind, now: Timestamp) -> Option<Uuid> {
+        if self.links.get(token)?.kind != kind {
+            return None;
+        }
+        let link = self.links.remove(token).filter(|link| now < link.made_at + LINK_LIFE)?;
+        let user = self.users.iter_mut().find(|user| user.id == link.user)?;
+        user.confirmed_at.get_or_insert(now);
+        Some(user.id)
+    }
+
+    /// Gives a user another password, and ends his other sessions: somebody who knew the old one may hold them.
+    pub fn change_password(&mut self, user: Uuid, session: Uuid, password: String) {
+        if let Some(known) = self.users.iter_mut().find(|known| known.id == user) {
+            known.password = Some(password);
+        }
+        self.links.retain(|_, link| link.user != user);
+        self.sign_out(session, Scope::Others);
+    }
+
+    /// Takes a user out with all that is his; says whether there was one.
+    pub fn delete_user(&mut self, id: Uuid) -> bool {
+        let count = self.users.len();
+        self.users.retain(|user| user.id != id);
+        self.sessions.retain(|_, session| session.user != id);
+        self.refresh_tokens.retain(|_, token| self.sessions.contains_key(&token.session));
+        self.links.retain(|_, link| link.user != id);
+        self.users.len() < count
     }
 
     pub fn sign_out(&mut self, session: Uuid, scope: Scope) {
@@ -271,7 +335,7 @@ impl AuthRecords {
     fn issue(&mut self, session_id: Uuid, refresh_token: String, now: Timestamp) -> Issued {
         let session = &self.sessions[&session_id];
         let user = self.users.iter().find(|user| user.id == session.user);
-        let user = user.expect("a session is begun for a user, and users are never taken out");
+        let user = user.expect("a session is begun for a user, and ends with him");
         // By the machine's clock, which tests do not move: those who check the token go by it.
         let issued_at = Timestamp::now();
         let expires_at = issued_at + ACCESS_TOKEN_LIFE;
@@ -284,14 +348,14 @@ impl AuthRecords {
             "email": user.email,
             "phone": "",
             "app_metadata": { "provider": "email", "providers": ["email"] },
-            "user_metadata": { "email_verified": true },
+            "user_metadata": user.metadata(),
             "role": "authenticated",
             "aal": "aal1",
             "amr": [{ "method": session.method, "timestamp": session.began_at.as_second() }],
             "session_id": session_id,
             "is_anonymous": false,
         }));
-        let token = AccessToken { session: session_id, expires_at: now + ACCESS_TOKEN_LIFE };
+        let token = AccessToken { user: user.id, session: session_id, expires_at: now + ACCESS_TOKEN_LIFE };
         self.access_tokens.insert(access_token.clone(), token);
         Issued {
             access_token,
@@ -299,6 +363,50 @@ impl AuthRecords {
             expires_in: ACCESS_TOKEN_LIFE.as_secs(),
             refresh_token,
             user: user_json(user),
+        }
+    }
+}
+
+impl User {
+    fn new(id: Uuid, email: String, data: Map<String, Value>, now: Timestamp) -> Self {
+        Self {
+            id,
+            email,
+            password: None,
+            created_at: now,
+            invited_at: None,
+            confirmed_at: None,
+            last_sign_in_at: None,
+            data,
+            mailed_at: None,
+        }
+    }
+
+    /// What the user could change himself.
+    pub fn metadata(&self) -> Value {
+        let mut metadata = self.data.clone();
+        metadata.insert("email_verified".to_owned(), json!(self.confirmed_at.is_some()));
+        Value::Object(metadata)
+    }
+}
+
+impl LinkKind {
+    /// By its name in a link.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::MagicLink, Self::Invite].into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MagicLink => "magiclink",
+            Self::Invite => "invite",
+        }
+    }
+
+    fn subject(self) -> &'static str {
+        match self {
+            Self::MagicLink => "Your Magic Link",
+            Self::Invite => "You have been invited",
         }
     }
 }
