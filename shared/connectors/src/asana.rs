@@ -1,6 +1,7 @@
-//! Asana: projects and tasks. Ids ("gids") are texts of digits; every body is wrapped in `data`.
+//! Asana: projects, tasks and webhooks. Ids ("gids") are texts of digits; every body is wrapped in `data`.
 
 mod one_project;
+mod webhooks;
 mod wire;
 
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ use crate::oauth::TokenEndpoint;
 use crate::{
     ClientCredentials, Connector, ConnectorError, ProviderUrl, ReauthorisationReason, RefreshTokens,
 };
+
+pub use webhooks::Webhook;
 
 /// What is read of a task; without it Asana gives little more than the name.
 const TASK_FIELDS: &str = "name,completed,completed_at,permalink_url,external";
@@ -63,6 +66,8 @@ pub struct Project {
     pub gid: String,
     /// Its description.
     pub notes: String,
+    /// The workspace that it is in, where that was asked for.
+    pub workspace_gid: Option<String>,
 }
 
 /// A task to be made.

@@ -8,6 +8,7 @@
 //! nothing of SQL, jobs or budgets, and of AWS no more than how a mail is sent.
 
 pub mod asana;
+pub mod consent;
 mod error;
 mod http;
 pub mod hubspot;
@@ -17,6 +18,7 @@ mod provider_url;
 pub mod ses;
 pub mod shopify;
 pub mod slack;
+pub mod supabase_auth;
 pub mod trading;
 pub mod xero;
 

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
-use oauth2::basic::BasicClient;
+use oauth2::basic::{BasicClient, BasicRequestTokenError, BasicTokenResponse};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
-    TokenResponse, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse, TokenUrl,
 };
 use reqwest::{Client, Request, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -31,40 +31,80 @@ pub(crate) struct TokenEndpoint {
     pub(crate) credentials: ClientCredentials,
 }
 
+/// What an owner's consent gave, to be exchanged for tokens once.
+pub(crate) struct Code<'a> {
+    pub(crate) code: &'a SecretString,
+    pub(crate) redirect_url: &'a Url,
+    /// Where the consent was asked for with a challenge.
+    pub(crate) pkce_verifier: Option<&'a SecretString>,
+}
+
+type TokenClient = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
 impl TokenEndpoint {
     pub(crate) async fn refresh(&self, old: &TokenSet, now: Timestamp) -> Result<TokenSet, ConnectorError> {
-        let client = BasicClient::new(ClientId::new(self.credentials.id.clone()))
-            .set_client_secret(ClientSecret::new(self.credentials.secret.expose_secret().to_owned()))
-            .set_token_uri(TokenUrl::from_url(self.url.clone()))
-            .set_auth_type(self.auth_type.clone());
         let refresh_token = RefreshToken::new(old.refresh_token.expose_secret().to_owned());
         let secrets = [old.refresh_token.clone(), self.credentials.secret.clone()];
         // Each call owns what it needs: a borrow in here keeps the compiler from seeing that the future is `Send`.
-        let answer = client
+        let answer = self
+            .client()
             .exchange_refresh_token(&refresh_token)
             .request_async(&|request| send(self.provider, self.http.clone(), secrets.clone(), request))
             .await
-            .map_err(|error| match error {
-                RequestTokenError::Request(error) => error,
-                // The second half is the body, which may hold the new tokens.
-                RequestTokenError::Parse(error, _) => http::unreadable(self.provider, &error),
-                // An empty body; error answers never come this far.
-                RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
-                    http::malformed(self.provider, MalformedAnswer::NotJson)
-                }
-            })?;
-        let expires_at =
-            answer.expires_in().and_then(|life| now.checked_add(life).ok()).ok_or_else(|| {
-                http::malformed(self.provider, MalformedAnswer::WrongShape { path: "expires_in".to_owned() })
-            })?;
+            .map_err(|error| self.failure(error))?;
+        // A provider that does not rotate may leave it out; the old one stays good then.
+        self.token_set(&answer, Some(&old.refresh_token), now)
+    }
+
+    /// The first tokens of a consent.
+    pub(crate) async fn redeem(&self, given: Code<'_>, now: Timestamp) -> Result<TokenSet, ConnectorError> {
+        let secrets = [given.code.clone(), self.credentials.secret.clone()];
+        let client = self.client().set_redirect_uri(RedirectUrl::from_url(given.redirect_url.clone()));
+        let mut request = client.exchange_code(AuthorizationCode::new(given.code.expose_secret().to_owned()));
+        if let Some(verifier) = given.pkce_verifier {
+            request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+        }
+        let answer = request
+            .request_async(&|request| send(self.provider, self.http.clone(), secrets.clone(), request))
+            .await
+            .map_err(|error| self.failure(error))?;
+        self.token_set(&answer, None, now)
+    }
+
+    fn client(&self) -> TokenClient {
+        BasicClient::new(ClientId::new(self.credentials.id.clone()))
+            .set_client_secret(ClientSecret::new(self.credentials.secret.expose_secret().to_owned()))
+            .set_token_uri(TokenUrl::from_url(self.url.clone()))
+            .set_auth_type(self.auth_type.clone())
+    }
+
+    fn failure(&self, error: BasicRequestTokenError<ConnectorError>) -> ConnectorError {
+        match error {
+            RequestTokenError::Request(error) => error,
+            // The second half is the body, which may hold the new tokens.
+            RequestTokenError::Parse(error, _) => http::unreadable(self.provider, &error),
+            // An empty body; error answers never come this far.
+            RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
+                http::malformed(self.provider, MalformedAnswer::NotJson)
+            }
+        }
+    }
+
+    fn token_set(
+        &self,
+        answer: &BasicTokenResponse,
+        old: Option<&SecretString>,
+        now: Timestamp,
+    ) -> Result<TokenSet, ConnectorError> {
+        let missing = |path: &str| {
+            http::malformed(self.provider, MalformedAnswer::WrongShape { path: path.to_owned() })
+        };
+        let expires_at = answer.expires_in().and_then(|life| now.checked_add(life).ok());
+        let refresh_token = answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()));
         Ok(TokenSet {
             access_token: SecretString::from(answer.access_token().secret().as_str()),
-            // A provider that does not rotate may leave it out; the old one stays good then.
-            refresh_token: answer.refresh_token().map_or_else(
-                || old.refresh_token.clone(),
-                |token| SecretString::from(token.secret().as_str()),
-            ),
-            expires_at,
+            refresh_token: refresh_token.or_else(|| old.cloned()).ok_or_else(|| missing("refresh_token"))?,
+            expires_at: expires_at.ok_or_else(|| missing("expires_in"))?,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! reports most failures with status 200.
 
 mod shop_url;
+mod webhooks;
 mod wire;
 
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::{
 };
 
 pub use shop_url::{InvalidShopUrl, ShopUrl};
+pub use webhooks::{Webhook, WebhookPage};
 
 /// Fifty lines keep the query far below what it may cost.
 const ORDER: &str = "query($id:ID!,$after:String){order(id:$id){\

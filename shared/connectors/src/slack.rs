@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use zixly_domain::Provider;
 
+use crate::consent::Account;
 use crate::http::{self, Answer};
 use crate::{Connector, ConnectorError, MalformedAnswer, ProviderUrl, ReauthorisationReason};
 
@@ -94,6 +95,25 @@ impl Slack {
             return Ok(());
         }
         Err(http::malformed(PROVIDER, MalformedAnswer::WrongShape { path: ".".to_owned() }))
+    }
+
+    /// Which account a bot's token, or the URL of an incoming webhook, opens: the team `T024BE7LD`, or the team and the webhook
+    /// `T024BE7LD/B024BE7LH`. A webhook can only be tried by posting to it.
+    pub async fn identify(&self, key: &SecretString) -> Result<Account, ConnectorError> {
+        if !key.expose_secret().starts_with("http") {
+            let request = self.http.post(self.endpoints.api_url.join(&["auth.test"]));
+            let identity: wire::Identity = call(request, key).await?;
+            return Ok(Account { id: identity.team_id, name: identity.team });
+        }
+        let url = self.webhook(key)?;
+        let id = url.path_segments().and_then(|segments| {
+            let segments: Vec<&str> = segments.collect();
+            let [.., "services", team, webhook, secret] = segments.as_slice() else { return None };
+            (!secret.is_empty()).then(|| format!("{team}/{webhook}"))
+        });
+        let id = id.ok_or(ConnectorError::NoSuchAccount { provider: PROVIDER })?;
+        self.post_to_webhook(key, "Zixly is connected, and will tell news here.").await?;
+        Ok(Account { name: format!("Incoming webhook {id}"), id })
     }
 
     fn webhook(&self, url: &SecretString) -> Result<Url, ConnectorError> {

@@ -76,7 +76,7 @@ async fn an_archived_project_is_found_by_its_gid() {
     for (gid, answer) in [("17", (200, project)), ("18", (404, problem))] {
         Mock::given(method("GET"))
             .and(path(format!("/api/1.0/projects/{gid}")))
-            .and(query_param("opt_fields", "notes"))
+            .and(query_param("opt_fields", "notes,workspace"))
             .respond_with(ResponseTemplate::new(answer.0).set_body_json(answer.1))
             .mount(&server)
             .await;

@@ -152,6 +152,58 @@ async fn a_refresh_keeps_the_refresh_token_that_asana_gave_once() {
     assert_eq!(token_set.expires_at.as_second(), 3600);
 }
 
+#[tokio::test]
+async fn a_webhook_tells_of_completed_tasks_only() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/api/1.0/webhooks"))
+        .and(body_json(json!({ "data": {
+            "resource": "67890", "target": "https://hooks.example.com/webhook/asana/name",
+            "filters": [{ "resource_type": "task", "action": "changed", "fields": ["completed"] }],
+        } })))
+        .respond_with(ResponseTemplate::new(201).set_body_json(
+            json!({ "data": { "gid": "12", "active": true }, "X-Hook-Secret": "b537207f20cbfa02357cf448134da559" }),
+        ))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let target = "https://hooks.example.com/webhook/asana/name";
+    assert_eq!(asana(&server).create_webhook(&token(), "67890", target).await.unwrap(), "12");
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_or_is_off_is_not_delivered_to() {
+    let webhook = |gid: &str, active: bool, deleted_at: Option<&str>| {
+        json!({
+            "gid": gid, "active": active, "failure_deletion_timestamp": deleted_at,
+            "resource": { "gid": "67890", "resource_type": "project" }, "target": "https://hooks.example.com/x",
+        })
+    };
+    let all = json!({ "data": [
+        webhook("1", true, None),
+        webhook("2", false, None),
+        webhook("3", true, Some("2026-10-02T02:44:21.987Z")),
+    ], "next_page": null });
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/api/1.0/webhooks"))
+        .and(query_param("workspace", "12345"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(all))
+        .mount(&server)
+        .await;
+    let page = asana(&server).list_webhooks(&token(), "12345", None).await.unwrap();
+    let good: Vec<bool> = page.records.iter().map(|webhook| webhook.is_delivered_to).collect();
+    assert_eq!(good, [true, false, false]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_gone_is_as_good_as_deleted() {
+    for (status, is_gone) in [(200, true), (404, true), (403, false)] {
+        let server = server(ResponseTemplate::new(status).set_body_json(json!({ "data": {} }))).await;
+        assert_eq!(asana(&server).delete_webhook(&token(), "12").await.is_ok(), is_gone, "{status}");
+    }
+}
+
 fn token() -> SecretString {
     SecretString::from("token")
 }

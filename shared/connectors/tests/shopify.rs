@@ -96,6 +96,51 @@ async fn throttling_inside_a_success_is_a_rate_limit_for_as_long_as_the_bucket_n
 }
 
 #[tokio::test]
+async fn webhooks_are_listed_made_and_ended() {
+    let page = json!({ "data": { "webhookSubscriptions": {
+        "pageInfo": { "hasNextPage": true, "endCursor": "eyJ0" },
+        "nodes": [{ "id": "gid://shopify/WebhookSubscription/1", "topic": "ORDERS_PAID", "uri": "https://h.example" }],
+    } } });
+    let list = server(ResponseTemplate::new(200).set_body_json(page)).await;
+    let listed = shopify(&list).list_webhooks(&token(), SHOP, None).await.unwrap();
+    assert_eq!(listed.next.as_deref(), Some("eyJ0"));
+    let [webhook] = listed.webhooks.as_slice() else { panic!("one webhook: {listed:?}") };
+    assert_eq!((webhook.topic.as_str(), webhook.uri.as_str()), ("ORDERS_PAID", "https://h.example"));
+
+    let made = json!({ "data": { "webhookSubscriptionCreate": {
+        "webhookSubscription": { "id": webhook.id }, "userErrors": [],
+    } } });
+    let create = server(ResponseTemplate::new(200).set_body_json(made)).await;
+    let id = shopify(&create).create_webhook(&token(), SHOP, "ORDERS_PAID", "https://h.example").await;
+    assert_eq!(id.unwrap(), webhook.id);
+    let sent: Value = serde_json::from_slice(&create.received_requests().await.unwrap()[0].body).unwrap();
+    assert_eq!(sent["variables"], json!({ "topic": "ORDERS_PAID", "uri": "https://h.example" }));
+
+    let ended = json!({ "data": { "webhookSubscriptionDelete": {
+        "deletedWebhookSubscriptionId": webhook.id, "userErrors": [],
+    } } });
+    let delete = server(ResponseTemplate::new(200).set_body_json(ended)).await;
+    shopify(&delete).delete_webhook(&token(), SHOP, &webhook.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_webhook_is_told_in_shopifys_words() {
+    let errors = json!([{ "field": ["webhookSubscription"], "message": "Address for this topic has already been taken" }]);
+    let taken = json!({ "data": { "webhookSubscriptionCreate": { "webhookSubscription": null, "userErrors": errors } } });
+    let server_of = async |body: Value| server(ResponseTemplate::new(200).set_body_json(body)).await;
+    let create = server_of(taken).await;
+    let error = shopify(&create).create_webhook(&token(), SHOP, "ORDERS_PAID", "u").await.unwrap_err();
+    let ConnectorError::Rejected { words, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(words.0, "Address for this topic has already been taken");
+    let unknown = json!({ "data": { "webhookSubscriptionDelete": {
+        "deletedWebhookSubscriptionId": null, "userErrors": [{ "field": ["id"], "message": "Webhook subscription does not exist" }],
+    } } });
+    let delete = server_of(unknown).await;
+    let error = shopify(&delete).delete_webhook(&token(), SHOP, "1").await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Rejected { status: 200, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_failure_inside_a_success_has_its_class() {
     let failed = async |code: &str| {
         let body = json!({ "data": null, "errors": [{ "message": "no", "extensions": { "code": code } }] });
@@ -197,6 +242,10 @@ async fn a_refresh_token_that_has_ended_needs_a_person_and_not_the_operator() {
 
 async fn fetch(server: &MockServer) -> Result<Option<Order>, ConnectorError> {
     shopify(server).fetch_order(&SecretString::from("token"), SHOP, ORDER_ID, None).await
+}
+
+fn token() -> SecretString {
+    SecretString::from("token")
 }
 
 fn old() -> TokenSet {

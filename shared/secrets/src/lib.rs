@@ -24,6 +24,12 @@ pub enum SecretsError {
         #[source]
         source: BoxError,
     },
+    /// There is no such secret, any more or yet.
+    #[error("there is no secret {name}")]
+    NotFound {
+        /// The secret's name.
+        name: String,
+    },
     /// The secret holds no value yet.
     #[error("secret {name} has no value")]
     Empty {

@@ -2,8 +2,8 @@ use aws_sdk_secretsmanager::{
     Client,
     error::BoxError,
     operation::{
-        delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError,
-        update_secret_version_stage::UpdateSecretVersionStageError,
+        delete_secret::DeleteSecretError, get_secret_value::GetSecretValueError,
+        put_secret_value::PutSecretValueError, update_secret_version_stage::UpdateSecretVersionStageError,
     },
 };
 use aws_types::SdkConfig;
@@ -49,16 +49,20 @@ impl TokenSets {
         Self { client: Client::new(config), prefix }
     }
 
-    /// Reads the token set in force, always afresh: another worker may have replaced it a moment ago.
+    /// Reads the token set in force, always afresh: another worker may have replaced it a moment ago. One that was removed is
+    /// [`SecretsError::NotFound`].
     pub async fn fetch(&self, token_set_id: TokenSetId) -> Result<StoredTokenSet, SecretsError> {
         let name = self.name(token_set_id);
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(&name)
-            .send()
-            .await
-            .map_err(|source| SecretsError::Unreachable { name: name.clone(), source: source.into() })?;
+        let answer =
+            self.client.get_secret_value().secret_id(&name).send().await.map_err(|error| {
+                match error
+                    .as_service_error()
+                    .is_some_and(GetSecretValueError::is_resource_not_found_exception)
+                {
+                    true => SecretsError::NotFound { name: name.clone() },
+                    false => SecretsError::Unreachable { name: name.clone(), source: error.into() },
+                }
+            })?;
         let (text, version) = answer
             .secret_string()
             .zip(answer.version_id())

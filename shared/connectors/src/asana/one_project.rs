@@ -12,7 +12,8 @@ impl Asana {
         token: &SecretString,
         gid: &str,
     ) -> Result<Option<Project>, ConnectorError> {
-        let request = self.http.get(self.api_url.join(&["projects", gid])).query(&[("opt_fields", "notes")]);
+        let request =
+            self.http.get(self.api_url.join(&["projects", gid])).query(&[("opt_fields", "notes,workspace")]);
         let found: Option<wire::Project> = read(request, token).await?;
         Ok(found.map(Project::from))
     }

@@ -38,6 +38,37 @@ struct External {
 pub(super) struct Project {
     gid: String,
     notes: Option<String>,
+    workspace: Option<Compact>,
+}
+
+/// A record within another one.
+#[derive(Deserialize)]
+struct Compact {
+    gid: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Webhook {
+    gid: String,
+    active: Option<bool>,
+    resource: Compact,
+    target: String,
+    failure_deletion_timestamp: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewWebhook<'a> {
+    pub(super) resource: &'a str,
+    pub(super) target: &'a str,
+    pub(super) filters: [Filter; 1],
+}
+
+/// What a webhook tells of.
+#[derive(Serialize)]
+pub(super) struct Filter {
+    pub(super) resource_type: &'static str,
+    pub(super) action: &'static str,
+    pub(super) fields: [&'static str; 1],
 }
 
 #[derive(Deserialize)]
@@ -89,7 +120,22 @@ impl From<Task> for super::Task {
 
 impl From<Project> for super::Project {
     fn from(wire: Project) -> Self {
-        Self { gid: wire.gid, notes: wire.notes.unwrap_or_default() }
+        Self {
+            gid: wire.gid,
+            notes: wire.notes.unwrap_or_default(),
+            workspace_gid: wire.workspace.map(|workspace| workspace.gid),
+        }
+    }
+}
+
+impl From<Webhook> for super::Webhook {
+    fn from(wire: Webhook) -> Self {
+        Self {
+            gid: wire.gid,
+            is_delivered_to: wire.active != Some(false) && wire.failure_deletion_timestamp.is_none(),
+            resource_gid: wire.resource.gid,
+            target: wire.target,
+        }
     }
 }
 

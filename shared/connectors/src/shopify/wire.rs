@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use zixly_domain::Provider;
 
-use super::{Customer, Order, OrderLine};
+use super::{Customer, Order, OrderLine, Webhook, WebhookPage};
 use crate::http;
 use crate::{CallLimits, ConnectorError, MalformedAnswer};
 
@@ -217,6 +217,93 @@ impl From<LineItem> for OrderLine {
             unit_price: wire.original_unit_price_set.shop_money.amount,
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhooksData {
+    webhook_subscriptions: Webhooks,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Webhooks {
+    page_info: PageInfo,
+    nodes: Vec<WireWebhook>,
+}
+
+#[derive(Deserialize)]
+struct WireWebhook {
+    id: String,
+    topic: String,
+    uri: String,
+}
+
+impl From<WebhooksData> for WebhookPage {
+    fn from(wire: WebhooksData) -> Self {
+        let Webhooks { page_info, nodes } = wire.webhook_subscriptions;
+        let webhook = |WireWebhook { id, topic, uri }| Webhook { id, topic, uri };
+        Self {
+            webhooks: nodes.into_iter().map(webhook).collect(),
+            next: page_info.end_cursor.filter(|_| page_info.has_next_page),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateData {
+    webhook_subscription_create: Create,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    webhook_subscription: Option<Id>,
+    user_errors: Vec<UserError>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeleteData {
+    webhook_subscription_delete: Delete,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delete {
+    user_errors: Vec<UserError>,
+}
+
+/// What the user of a mutation did wrong.
+#[derive(Deserialize)]
+struct UserError {
+    message: String,
+}
+
+impl CreateData {
+    /// The id of what was made, or why it was not.
+    pub(super) fn created(self) -> Result<String, String> {
+        let Create { webhook_subscription, user_errors } = self.webhook_subscription_create;
+        webhook_subscription.map(|made| made.id).ok_or_else(|| in_words(&user_errors))
+    }
+}
+
+impl DeleteData {
+    /// Nothing, or why it was not ended.
+    pub(super) fn deleted(self) -> Result<(), String> {
+        let Delete { user_errors } = self.webhook_subscription_delete;
+        if user_errors.is_empty() { Ok(()) } else { Err(in_words(&user_errors)) }
+    }
+}
+
+fn in_words(errors: &[UserError]) -> String {
+    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn filled(text: Option<String>) -> Option<String> {

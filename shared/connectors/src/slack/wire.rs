@@ -38,6 +38,13 @@ pub(super) struct Verdict {
     pub(super) error: Option<String>,
 }
 
+/// Whose a token is.
+#[derive(Deserialize)]
+pub(super) struct Identity {
+    pub(super) team: String,
+    pub(super) team_id: String,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Posted {
     pub(super) ts: String,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::date};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 use zixly_connectors::{
     ClientCredentials, ConnectorError, RefreshTokens,
     asana::{Asana, AsanaEndpoints, NewTask},
@@ -266,6 +267,17 @@ async fn of_asana(call: &str, prism: &Prism, simulated: &Simulated) {
         "list_projects" => {
             assert!(!asana.list_projects(token, WORKSPACE, None).await.unwrap().records.is_empty());
         }
+        "list_webhooks" => {
+            asana.list_webhooks(token, WORKSPACE, None).await.unwrap();
+        }
+        "create_webhook" | "delete_webhook" => {
+            let door = door().await;
+            let gid = asana.create_webhook(token, PROJECT, &door.uri()).await.unwrap();
+            let taken = asana.create_webhook(token, PROJECT, &door.uri()).await;
+            assert!(matches!(taken, Err(ConnectorError::Rejected { status: 403, .. })), "{taken:?}");
+            asana.delete_webhook(token, &gid).await.unwrap();
+            asana.delete_webhook(token, &gid).await.unwrap();
+        }
         "list_tasks" => {
             let since = Timestamp::UNIX_EPOCH;
             assert!(asana.list_tasks(token, PROJECT, since, None).await.unwrap().is_some());
@@ -273,6 +285,18 @@ async fn of_asana(call: &str, prism: &Prism, simulated: &Simulated) {
         }
         _ => panic!("asana::{call} has no case in the test of the OpenAPI files"),
     }
+}
+
+/// What shakes hands with Asana.
+async fn door() -> MockServer {
+    const SECRET: &str = "x-hook-secret";
+    let door = MockServer::start().await;
+    let echo = |request: &Request| match request.headers.get(SECRET) {
+        Some(secret) => ResponseTemplate::new(200).insert_header(SECRET, secret.to_str().unwrap()),
+        None => ResponseTemplate::new(200),
+    };
+    Mock::given(any()).respond_with(echo).mount(&door).await;
+    door
 }
 
 fn credentials() -> ClientCredentials {

@@ -26,11 +26,18 @@ const WITHOUT_A_FILE: &[(&str, &str)] = &[
     ("shopify", "the Admin API is GraphQL"),
     ("slack", "there is no file of Slack's"),
     ("ses", "there is no file of Amazon's"),
+    ("supabase_auth", "there is no file of Supabase's"),
+    (
+        "consent",
+        "no file describes a consent; what it reads afterwards is tried by the admin function's tests",
+    ),
     ("trading", "there is no file of the trading API"),
 ];
 
 /// Where a file is wrong, or says less than its provider does: the call, what Prism says of it, and the reason.
 const MISTAKES_OF_THE_FILES: &[(&str, &str, &str)] = &[
+    ("asana::create_webhook", "must be string", NOT_YET),
+    ("asana::delete_webhook", "must be string", NOT_YET),
     ("hubspot::fetch_contact", "properties.lifecyclestage must be string", NULL),
     ("hubspot::fetch_deal", "properties.deal_currency_code must be string", NULL),
     ("hubspot::find_contact_by_email", "properties.firstname must be string", NULL),
@@ -48,6 +55,7 @@ const MISTAKES_OF_THE_FILES: &[(&str, &str, &str)] = &[
         "Xero takes the number in the place of the id, as its documentation of invoices says",
     ),
 ];
+const NOT_YET: &str = "Asana shows a time at which nothing has happened yet as null";
 const NULL: &str = "HubSpot shows a property without a value as null";
 const ONLY_SUCCESS: &str = "of a read the file describes the success only";
 
