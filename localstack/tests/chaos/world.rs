@@ -14,9 +14,10 @@ use zixly_simulator::{
     AsanaLimits, ClientCredentials, HubspotLimits, Running, SesLimits, ShopifyLimits, Simulator,
     SimulatorConfig, SlackLimits, XeroLimits,
 };
+use zixly_store::api_keys::{self, NewKey};
 use zixly_store::connections::{self, NewConnection};
 use zixly_store::webhook_endpoints::{self, NewEndpoint};
-use zixly_store::{api_keys, token_sets, workflow_settings};
+use zixly_store::{token_sets, workflow_settings};
 use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase, post};
 
 use crate::business::Accounts;
@@ -260,7 +261,9 @@ impl World {
         let store = self.database.superuser_store();
         let mut session = store.session().await.expect("the database is up");
         let tx = session.begin(tenant_id).await.expect("the database is up");
-        api_keys::insert(&tx, tenant_id, "chaos", &api_key.hash()).await.expect("the key is new");
+        let new =
+            NewKey { tenant_id, name: "chaos", key_hash: &api_key.hash(), job_types: None, created_by: None };
+        api_keys::insert(&tx, &new).await.expect("the key is new");
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
             let settings = WorkflowSettings { notifications: accounts.channels(*workflow) };
             workflow_settings::set(&tx, tenant_id, *workflow, true, &settings)

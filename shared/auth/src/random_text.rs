@@ -17,9 +17,27 @@ pub struct ApiKey(SecretString);
 #[derive(Debug)]
 pub struct CallbackToken(SecretString);
 
-// Neither is ever taken for the other, since the length of what follows the prefix is checked.
+/// What goes with a person by a provider and comes back, so that an answer can be told to be to our question: `zixly_st_…`.
+#[derive(Debug)]
+pub struct ConsentState(SecretString);
+
+/// What stays in the browser meanwhile, so that it can be told to be the one that has asked: `zixly_ck_…`.
+#[derive(Debug)]
+pub struct ConsentCookie(SecretString);
+
+// None is ever taken for another, since the length of what follows the prefix is checked.
 credential!(ApiKey, "zixly_");
 credential!(CallbackToken, "zixly_cb_");
+credential!(ConsentState, "zixly_st_");
+credential!(ConsentCookie, "zixly_ck_");
+
+impl ConsentCookie {
+    /// The secret behind the challenge of RFC 7636: known to this browser and to nobody who sees the code go by.
+    pub fn pkce_verifier(&self) -> SecretString {
+        let digest = Sha256::digest([b"pkce".as_slice(), self.expose().as_bytes()].concat());
+        text("", &digest)
+    }
+}
 
 impl CallbackToken {
     /// The token of a job, the same each time, for whoever has the secret: so that what is sent with it can be sent again

@@ -27,7 +27,7 @@ with before as (
             or j.status = 'RUNNING' and j.lease_expires_at < now()
             or j.status in ('FAILED', 'CANCELLED') and j.request = 'RETRY')
     returning j.tenant_id, j.job_id, j.event_id, j.job_type, j.workflow_version, j.parameters, j.status, j.fence,
-              j.created_at, j.started_at, j.about
+              j.created_at, j.started_at, j.about, j.dry_run
 ), in_line as (
     update pipeline_jobs j
        set waiting_reason = 'fair share', due_at = now() + interval '1 minute'
@@ -63,6 +63,8 @@ with before as (
        and steps.status <> 'DONE'
 )
 select c.event_id, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at, c.about,
-       s.settings
+       c.dry_run is not null as is_dry_run,
+       -- What is tried may be other settings than the saved ones.
+       coalesce(nullif(c.dry_run -> 'settings', 'null'), s.settings) as settings
   from claimed c
   left join workflow_settings s on s.tenant_id = c.tenant_id and s.job_type = c.job_type

@@ -1,6 +1,7 @@
 //! Connections: a tenant's authorised links to accounts at providers.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
 use zixly_domain::{ConnectionId, JobId, Provider, TenantId, TokenSetId};
 
@@ -11,7 +12,12 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("connections::FIND", FIND),
     ("connections::INSERT", INSERT),
     ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
-    ("connections::AUTHORISED", AUTHORISED),
+    ("connections::LIST_SHOWN", LIST_SHOWN),
+    ("connections::FIND_SHOWN", FIND_SHOWN),
+    ("connections::SHARES_TOKEN_SET", SHARES_TOKEN_SET),
+    ("connections::REMOVE", REMOVE),
+    ("connections::POLL_NOW", POLL_NOW),
+    ("connections::END_WAITS", END_WAITS),
 ];
 
 const LIST: &str = "
@@ -19,13 +25,15 @@ const LIST: &str = "
       from connections
      where provider = $1
        and (account_id = $2 or $2 is null)
+       and status <> 'REMOVED'
      order by connection_id";
 
 const FIND: &str = "
     select connection_id, token_set_id, account_id, status, created_at, updated_at
       from connections
      where provider = $1
-       and connection_id = $2";
+       and connection_id = $2
+       and status <> 'REMOVED'";
 
 const INSERT: &str = "
     insert into connections (connection_id, tenant_id, token_set_id, provider, account_id, account_name)
@@ -42,24 +50,36 @@ const NEEDS_AUTHORISATION: &str = "
        and token_set_id = $2
        and status = 'HEALTHY'";
 
-const AUTHORISED: &str = "
-    with healed as (
-        update connections
-           set status = 'HEALTHY', updated_at = now()
-         where tenant_id = $1 and token_set_id = $2
-        returning tenant_id
-    ), woken as (
-        update pipeline_jobs
-           set due_at = now()
-         where tenant_id in (select tenant_id from healed)
-           and status = 'QUEUED' and waiting_reason = 'reauthorisation'
-        returning tenant_id, job_id
-    ), doorbell as (
-        insert into outbox (tenant_id, job_id)
-        select tenant_id, job_id from woken
-        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
-    )
-    select job_id from woken";
+const LIST_SHOWN: &str = "
+    select coalesce(json_agg(json_build_object(
+               'connection_id', connection_id, 'provider', provider, 'account_id', account_id,
+               'account_name', account_name, 'state', status, 'created_at', created_at)
+               order by provider, account_name, connection_id), '[]') as connections
+      from connections
+     where status <> 'REMOVED'";
+
+const FIND_SHOWN: &str = "
+    select token_set_id, provider, account_id,
+           json_build_object(
+               'connection_id', connection_id, 'provider', provider, 'account_id', account_id,
+               'account_name', account_name, 'state', status, 'created_at', created_at) as shown
+      from connections
+     where connection_id = $1
+       and status <> 'REMOVED'";
+
+const SHARES_TOKEN_SET: &str = "
+    select exists (select from connections
+                    where token_set_id = $1 and connection_id <> $2 and status <> 'REMOVED') as shares";
+
+const REMOVE: &str = "
+    update connections
+       set status = 'REMOVED', updated_at = now()
+     where connection_id = $1";
+
+/// What is kept up at a provider is looked after at once: its webhooks may be gone.
+const POLL_NOW: &str = "update polls set next_at = now() where connection_id = $1";
+
+const END_WAITS: &str = "select job_id from end_waits_for_authorisation()";
 
 /// A tenant's link to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,17 +165,66 @@ pub async fn needs_authorisation(tx: &TenantTx<'_>, connection: &Connection) -> 
     Ok(())
 }
 
-/// Records that the tenant has authorised this token set anew, and ends the waits of its jobs for that: these are to be
-/// rung. One that waits for another connection looks once and waits again.
-pub async fn authorised(
+/// What an administrator sees of a connection, and what is needed to end it.
+#[derive(Debug, Clone)]
+pub struct ShownConnection {
+    /// The tokens that open it.
+    pub token_set_id: TokenSetId,
+    /// Where the account is.
+    pub provider: Provider,
+    /// The provider's id of the account.
+    pub account_id: String,
+    /// In the words of `Connection` in the admin function's OpenAPI file.
+    pub shown: Value,
+}
+
+/// The transaction's tenant's connections, in the words of `Connection`.
+pub async fn list_shown(tx: &TenantTx<'_>) -> Result<Value, StoreError> {
+    Ok(tx.inner.query_typed_one(LIST_SHOWN, &[]).await?.try_get("connections")?)
+}
+
+/// A connection of the transaction's tenant that is not removed.
+pub async fn find_shown(
     tx: &TenantTx<'_>,
-    tenant_id: TenantId,
+    connection_id: ConnectionId,
+) -> Result<Option<ShownConnection>, StoreError> {
+    let rows = tx.inner.query_typed(FIND_SHOWN, &[(&connection_id.0, Type::UUID)]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(ShownConnection {
+        token_set_id: TokenSetId(row.try_get("token_set_id")?),
+        provider: row.try_get::<_, &str>("provider")?.parse()?,
+        account_id: row.try_get("account_id")?,
+        shown: row.try_get("shown")?,
+    }))
+}
+
+/// Whether another connection of the transaction's tenant is opened by the same tokens. A consent is one tenant's, so no
+/// other tenant's is.
+pub async fn shares_token_set(
+    tx: &TenantTx<'_>,
     token_set_id: TokenSetId,
-) -> Result<Vec<JobId>, StoreError> {
-    let rows = tx
-        .inner
-        .query_typed(AUTHORISED, &[(&tenant_id.0, Type::UUID), (&token_set_id.0, Type::UUID)])
-        .await?;
+    connection_id: ConnectionId,
+) -> Result<bool, StoreError> {
+    let parameters = [(&token_set_id.0 as _, Type::UUID), (&connection_id.0 as _, Type::UUID)];
+    Ok(tx.inner.query_typed_one(SHARES_TOKEN_SET, &parameters).await?.try_get("shares")?)
+}
+
+/// Ends a connection. Its row stays for the events and effects that name it.
+pub async fn remove(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<(), StoreError> {
+    tx.inner.execute_typed(REMOVE, &[(&connection_id.0, Type::UUID)]).await?;
+    Ok(())
+}
+
+/// Has the polls of a connection that was just authorised made at the scheduler's next run.
+pub async fn poll_now(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<(), StoreError> {
+    tx.inner.execute_typed(POLL_NOW, &[(&connection_id.0, Type::UUID)]).await?;
+    Ok(())
+}
+
+/// Ends the waits of the transaction's tenant's jobs for an authorisation, now that there is a new one: these are to be
+/// rung. One that waits for another connection looks once and waits again.
+pub async fn end_waits(tx: &TenantTx<'_>) -> Result<Vec<JobId>, StoreError> {
+    let rows = tx.inner.query_typed(END_WAITS, &[]).await?;
     rows.iter().map(|row| Ok(JobId(row.try_get("job_id")?))).collect()
 }
 

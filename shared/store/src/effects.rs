@@ -22,6 +22,8 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
     ("effects::UNKNOWN", UNKNOWN),
+    ("effects::DRY_RUN", DRY_RUN),
+    ("effects::LIST_PROJECTS_MADE", LIST_PROJECTS_MADE),
     ("effects::LIST_ASANA_PROJECTS", LIST_ASANA_PROJECTS),
 ];
 
@@ -89,6 +91,30 @@ const UNKNOWN: &str = "
     update effects
        set status = 'UNKNOWN', settled_at = now()
      where effect_id = $1 and status = 'INTENDED'";
+
+/// Under a key of the job's own: nothing is kept from being written by what was only tried.
+const DRY_RUN: &str = "
+    insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
+                         request, status, settled_at)
+    values ($1, $2, 'dry-run/' || $4::uuid::text || '/' || $3, $4, $5, $6, $7, $8, $9, $10, 'DRY_RUN', now())
+    on conflict on constraint effects_once do nothing";
+
+/// In the words of the index that is made for it.
+const LIST_PROJECTS_MADE: &str = "
+    select provider_record_id as project
+      from effects
+     where connection_id = $1
+       and provider = 'asana' and step = 'create-project' and status = 'DONE'
+     order by effect_id desc";
+
+/// The projects of an Asana workspace that jobs have made, the newest first.
+pub async fn list_projects_made(
+    tx: &TenantTx<'_>,
+    connection_id: ConnectionId,
+) -> Result<Vec<String>, StoreError> {
+    let rows = tx.inner.query_typed(LIST_PROJECTS_MADE, &[(&connection_id.0, Type::UUID)]).await?;
+    rows.iter().map(|row| Ok(row.try_get("project")?)).collect()
+}
 
 /// The projects of an Asana workspace that jobs have made, and those that a webhook watches.
 pub async fn list_asana_projects(
@@ -170,7 +196,7 @@ pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Re
     if let Some(job_id) = unsettled_elsewhere(tx, claim, new).await? {
         return Ok(Intent::HeldBy(job_id));
     }
-    let Some(row) = known else { return Ok(Intent::Write(insert(tx, claim, new).await?)) };
+    let Some(row) = known else { return Ok(Intent::Write(insert(tx, claim, new, INSERT).await?)) };
     let effect_id = EffectId(row.try_get("effect_id")?);
     take_over(tx, claim, new, effect_id).await?;
     match status {
@@ -208,11 +234,23 @@ async fn unsettled_elsewhere(
     rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
 }
 
-async fn insert(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<EffectId, StoreError> {
+/// Records a write that is not made, since its job is a dry run. A second time it changes nothing.
+pub async fn dry_run(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<(), StoreError> {
+    jobs::hold(tx, claim).await?;
+    insert(tx, claim, new, DRY_RUN).await?;
+    Ok(())
+}
+
+async fn insert(
+    tx: &TenantTx<'_>,
+    claim: &Claim,
+    new: &NewEffect<'_>,
+    statement: &str,
+) -> Result<EffectId, StoreError> {
     let effect_id = EffectId::new();
     tx.inner
         .execute_typed(
-            INSERT,
+            statement,
             &[
                 (&claim.tenant_id.0, Type::UUID),
                 (&effect_id.0, Type::UUID),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 use zixly_domain::{EventId, JobId, JobStatus, Provider, TenantId, WaitingReason};
@@ -137,8 +137,10 @@ pub struct Claim {
     pub started_at: Timestamp,
     /// The event that started it; none for a job that was called for.
     pub event_id: Option<EventId>,
-    /// What the tenant wants of the workflow.
+    /// What the tenant wants of the workflow, or what a dry run tries.
     pub settings: Value,
+    /// Whether it only says what it would write.
+    pub is_dry_run: bool,
 }
 
 /// What a worker found when it tried to claim a job.
@@ -375,7 +377,8 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),
-        settings: row.try_get::<_, Option<Value>>("settings")?.unwrap_or_default(),
+        settings: row.try_get::<_, Option<Value>>("settings")?.unwrap_or_else(|| Value::Object(Map::new())),
+        is_dry_run: row.try_get("is_dry_run")?,
     })
 }
 

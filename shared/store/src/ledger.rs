@@ -42,6 +42,7 @@ const LIST: &str = "
       from effects e
       join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
      where e.tenant_id = $1
+       and e.status <> 'DRY_RUN'
        and (e.intended_at >= $2 or $2 is null)
        and (e.effect_id > $3 or $3 is null)
      order by e.effect_id
@@ -123,7 +124,7 @@ pub async fn list_of_job(
     rows.iter().map(entry_from_row).collect()
 }
 
-/// Up to `limit` effects of a tenant after the one called `after`, in the order in which they were first meant; only
+/// Up to `limit` effects of a tenant, without those that were only tried, after the one called `after`, in the order in which they were first meant; only
 /// those that were about to be sent at `since` or later, if that is given.
 pub async fn list(
     tx: &TenantTx<'_>,

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod load;
 pub mod metric_shards;
 pub mod migrations;
+pub mod oauth_requests;
 pub mod polls;
 pub mod privacy;
 pub mod related_records;
@@ -49,6 +50,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         jobs::STATEMENTS,
         ledger::STATEMENTS,
         metric_shards::STATEMENTS,
+        oauth_requests::STATEMENTS,
         polls::STATEMENTS,
         privacy::STATEMENTS,
         related_records::STATEMENTS,

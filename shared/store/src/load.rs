@@ -90,7 +90,7 @@ async fn make_tenants(session: &mut Session<'_>, count: u32) -> Result<Vec<Tenan
         let tx = session.begin(tenant_id).await?;
         tenants::insert(&tx, tenant_id, &format!("Seeded {number:03}")).await?;
         for workflow in WORKFLOWS {
-            workflow_settings::set(&tx, tenant_id, workflow, true, &Default::default()).await?;
+            workflow_settings::set(&tx, tenant_id, workflow, true, &serde_json::json!({})).await?;
         }
         tx.commit().await?;
         made.push(tenant_id);

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0012_engine", include_str!("../../../migrations/0012_engine.sql")),
     ("0013_token_sets", include_str!("../../../migrations/0013_token_sets.sql")),
     ("0014_dashboard", include_str!("../../../migrations/0014_dashboard.sql")),
+    ("0015_admin", include_str!("../../../migrations/0015_admin.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.
@@ -36,7 +37,7 @@ const LOCK: i64 = 0x7a_69_78_6c_79;
 
 /// A function's database role and the password that it shall have.
 pub struct RolePassword {
-    /// `zixly_webhook`, `zixly_worker`, `zixly_scheduler`, `zixly_dashboard`.
+    /// `zixly_webhook`, `zixly_worker`, `zixly_scheduler`, `zixly_dashboard`, `zixly_admin`.
     pub role: &'static str,
     /// Known to Secrets Manager and to the function.
     pub password: SecretString,

@@ -1,5 +1,5 @@
-//! Fallback polls: where a provider's events may be lost, or there are none, it is asked from time to time. The
-//! scheduler starts each poll; the job that it starts remembers how far it got.
+//! Polls: where a provider's events may be lost, or there are none, it is asked from time to time, and so it is whether
+//! its webhooks are still there. The scheduler starts each poll; the job that it starts remembers how far it got.
 
 use std::time::Duration;
 

@@ -46,12 +46,16 @@ const FIND_EVENTS_OF_SHOP: &str = "
      order by resource_id, event_id
      limit $5";
 
-/// The jobs that events started, and those that were started for the same orders by another event or by hand.
+/// The jobs that events started, and those that were started for the same orders by another event, by hand or to try
+/// it out. The latter two say who did that.
 const FIND_JOBS: &str = "
     select job_id, job_type, parameters ->> 'topic' as topic, status in ('COMPLETED', 'FAILED', 'CANCELLED') as has_ended
       from pipeline_jobs
      where tenant_id = $1
-       and (event_id = any ($2) or job_type = $3 and business_key = any ($4))";
+       and (event_id = any ($2)
+            or job_type = $3 and (business_key = any ($4)
+                                  or triggered_by is not null
+                                     and (parameters ->> 'shop') || '/' || (parameters ->> 'order_id') = any ($4)))";
 
 /// What says nothing about a person stays: the ids by which a repetition is told, and the amounts.
 const BLANK_EVENTS: &str = "

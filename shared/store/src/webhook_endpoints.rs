@@ -1,13 +1,20 @@
 //! Endpoints: where a provider delivers to that names no account in a delivery. One unguessable name a webhook.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 use zixly_domain::{ConnectionId, Provider, TenantId};
 
 use crate::{Session, StoreError, TenantTx};
 
-pub(crate) const STATEMENTS: &[(&str, &str)] =
-    &[("webhook_endpoints::FIND", FIND), ("webhook_endpoints::INSERT", INSERT)];
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("webhook_endpoints::FIND", FIND),
+    ("webhook_endpoints::LIST", LIST),
+    ("webhook_endpoints::INSERT", INSERT),
+    ("webhook_endpoints::REGISTERED", REGISTERED),
+    ("webhook_endpoints::CLOSE", CLOSE),
+];
 
 const FIND: &str = "select is_registering from find_endpoint($1) where provider = $2";
 
@@ -16,6 +23,19 @@ const INSERT: &str = "
     values ($1, $2, $3, $4, $5, $6)
     on conflict (tenant_id, connection_id, resource_id) do update
        set endpoint = excluded.endpoint, registering_until = excluded.registering_until";
+
+const LIST: &str = "
+    select endpoint, resource_id
+      from webhook_endpoints
+     where tenant_id = $1 and connection_id = $2";
+
+const REGISTERED: &str = "
+    update webhook_endpoints
+       set registering_until = null
+     where tenant_id = $1 and connection_id = $2 and resource_id = $3 and endpoint = $4";
+
+const CLOSE: &str = "
+    delete from webhook_endpoints where tenant_id = $1 and connection_id = $2 and endpoint = $3";
 
 /// An endpoint that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +87,55 @@ pub async fn insert(tx: &TenantTx<'_>, new: &NewEndpoint<'_>) -> Result<(), Stor
                 (&new.resource_id, Type::TEXT),
                 (&new.registering_until, Type::TIMESTAMPTZ),
             ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The endpoints of a connection: the name of each by what is watched.
+pub async fn list(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    connection_id: ConnectionId,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows =
+        tx.inner.query_typed(LIST, &[(&tenant_id.0, Type::UUID), (&connection_id.0, Type::UUID)]).await?;
+    rows.iter().map(|row| Ok((row.try_get("resource_id")?, row.try_get("endpoint")?))).collect()
+}
+
+/// Ends the registering of an endpoint: its webhook is there, and no handshake is taken any more.
+pub async fn registered(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    connection_id: ConnectionId,
+    resource_id: &str,
+    endpoint: &str,
+) -> Result<(), StoreError> {
+    tx.inner
+        .execute_typed(
+            REGISTERED,
+            &[
+                (&tenant_id.0, Type::UUID),
+                (&connection_id.0, Type::UUID),
+                (&resource_id, Type::TEXT),
+                (&endpoint, Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Closes an endpoint whose webhook is gone: what still comes to it belongs to nobody.
+pub async fn close(
+    tx: &TenantTx<'_>,
+    tenant_id: TenantId,
+    connection_id: ConnectionId,
+    endpoint: &str,
+) -> Result<(), StoreError> {
+    tx.inner
+        .execute_typed(
+            CLOSE,
+            &[(&tenant_id.0, Type::UUID), (&connection_id.0, Type::UUID), (&endpoint, Type::TEXT)],
         )
         .await?;
     Ok(())

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zixly_domain::{JobId, JobStatus, Provider, RecordAction, TenantId, WaitingReason};
 use zixly_store::{
-    Store, StoreError, connections,
+    Store, StoreError,
+    connections::{self, NewConnection},
     effects::{self, Intent, NewEffect, SettledBy},
     jobs::{self, Claim, Claimed},
     related_records::RelatedRecord,
@@ -429,8 +430,20 @@ async fn a_new_authorisation_wakes_the_jobs_that_wait_for_one() {
     let later = jiff::Timestamp::now() + Duration::from_secs(900);
     jobs::wait(&tx, &claim, WaitingReason::Reauthorisation, Some(later)).await.unwrap();
     tx.commit().await.unwrap();
+    drop(session);
+    let admin = scene.database.store(Role::Admin);
+    let mut session = admin.session().await.unwrap();
     let tx = session.begin(scene.tenant_id).await.unwrap();
-    let woken = connections::authorised(&tx, scene.tenant_id, connection.token_set_id).await.unwrap();
+    let account_id = connection.account_id.as_str();
+    let new = NewConnection {
+        tenant_id: scene.tenant_id,
+        token_set_id: connection.token_set_id,
+        provider: Provider::HubSpot,
+        account_id,
+        account_name: "anew",
+    };
+    connections::insert(&tx, &new).await.unwrap();
+    let woken = connections::end_waits(&tx).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
     assert_eq!(woken, [job_id]);

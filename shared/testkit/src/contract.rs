@@ -76,7 +76,7 @@ impl Contract {
         let schema =
             schema.unwrap_or_else(|| panic!("{what} is {media_type}, which openapi.json does not know"));
         let body = match media_type {
-            "text/plain" | "text/event-stream" => String::from_utf8_lossy(answer.body()).into(),
+            "text/plain" | "text/html" | "text/event-stream" => String::from_utf8_lossy(answer.body()).into(),
             _ => serde_json::from_slice(answer.body()).expect("the body is JSON"),
         };
         self.assert_valid(schema, &body, what);

@@ -5,7 +5,7 @@
 use secrecy::SecretString;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
 use uuid::Uuid;
-use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId, Workflow, WorkflowSettings};
+use zixly_domain::{ConnectionId, Provider, TenantId, TokenSetId, Workflow};
 use zixly_store::{
     Store,
     connections::{self, NewConnection},
@@ -29,6 +29,8 @@ pub enum Role {
     Scheduler,
     /// The dashboard function's, which reads.
     Dashboard,
+    /// The admin function's.
+    Admin,
 }
 
 /// A database of one test's own.
@@ -89,6 +91,7 @@ impl TestDatabase {
             Role::Worker => "zixly_worker",
             Role::Scheduler => "zixly_scheduler",
             Role::Dashboard => "zixly_dashboard",
+            Role::Admin => "zixly_admin",
         };
         let address = settings::optional("TEST_POOLER_ADDR").filter(|_| self.is_main_server());
         let address = address.unwrap_or_else(|| address_of(&self.server));
@@ -147,9 +150,7 @@ impl TestDatabase {
         let tx = session.begin(tenant_id).await.unwrap();
         tenants::insert(&tx, tenant_id, name).await.unwrap();
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
-            workflow_settings::set(&tx, tenant_id, *workflow, true, &WorkflowSettings::default())
-                .await
-                .unwrap();
+            workflow_settings::set(&tx, tenant_id, *workflow, true, &serde_json::json!({})).await.unwrap();
         }
         tx.commit().await.unwrap();
         tenant_id

@@ -254,6 +254,23 @@ impl LocalAws {
     pub fn secret_prefix(&self) -> String {
         format!("{}/token-sets/", self.name)
     }
+
+    /// What the secrets below [`Self::secret_prefix`] hold.
+    pub async fn token_sets(&self) -> Vec<String> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.patient);
+        let mut values = Vec::new();
+        let mut pages = client.list_secrets().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for secret in page.expect("the local AWS lists its secrets").secret_list() {
+                let name = secret.name().unwrap_or_default();
+                if name.starts_with(&self.secret_prefix()) {
+                    let value = client.get_secret_value().secret_id(name).send().await;
+                    values.extend(value.expect("it is there").secret_string().map(ToOwned::to_owned));
+                }
+            }
+        }
+        values
+    }
 }
 
 /// The event that an event source mapping makes of these messages.

@@ -20,6 +20,7 @@ async fn main() -> Result<()> {
         ("zixly_worker", "WORKER_ROLE_PASSWORD"),
         ("zixly_scheduler", "SCHEDULER_ROLE_PASSWORD"),
         ("zixly_dashboard", "DASHBOARD_ROLE_PASSWORD"),
+        ("zixly_admin", "ADMIN_ROLE_PASSWORD"),
     ];
     let passwords: Vec<_> = roles
         .into_iter()

@@ -22,7 +22,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
 /// The columns of a [`JobSummary`].
 macro_rules! summary {
     () => {
-        "j.job_id, j.job_type, j.status, j.about, j.created_at, j.started_at, j.completed_at, j.waiting_reason, \
+        "j.job_id, j.job_type, j.status, j.about, j.dry_run is not null as is_dry_run, j.created_at, j.started_at, j.completed_at, j.waiting_reason, \
          j.due_at, left(j.error_message, 300) as error"
     };
 }
@@ -144,7 +144,10 @@ const LIST_CHANGED: &str = concat!(
 );
 
 /// How many of the newest jobs a free text is looked for in.
-pub const SEARCH_CAP: u32 = 5_000;
+const SEARCH_CAP: u32 = 5_000;
+
+/// How many of the newest of some statuses. They lie apart, each in a page of its own, which a cold disk takes its time for.
+const SEARCH_CAP_BY_STATUS: u32 = 2_000;
 
 /// A job as a list shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,6 +160,8 @@ pub struct JobSummary {
     pub status: JobStatus,
     /// What it is about: `INV-0006`.
     pub about: Option<String>,
+    /// Whether it writes nothing at a provider.
+    pub is_dry_run: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When a worker first claimed it.
@@ -208,6 +213,8 @@ pub struct Page {
 pub struct Scope {
     /// How many jobs were looked at.
     pub looked_at: u32,
+    /// How many it would have been at the most.
+    pub cap: u32,
     /// When the oldest of them was made.
     pub oldest_at: Option<Timestamp>,
 }
@@ -257,17 +264,20 @@ pub async fn list(
     let record = filter.record.as_deref().map(str::to_lowercase);
     // After everything that begins with it.
     let beyond = record.as_deref().map(|record| format!("{record}\u{10FFFF}"));
-    let cap = i64::from(SEARCH_CAP);
     if let Some(text) = &filter.text {
         let text = format!("%{}%", escaped(text));
+        let (statement, cap) = match statuses {
+            Some(_) => (SEARCH_BY_STATUS, SEARCH_CAP_BY_STATUS),
+            None => (SEARCH, SEARCH_CAP),
+        };
+        let limit = i64::from(cap);
         parameters.extend([
             (&text as _, Type::TEXT),
-            (&cap as _, Type::INT8),
+            (&limit as _, Type::INT8),
             (&record as _, Type::TEXT),
             (&beyond as _, Type::TEXT),
         ]);
-        let statement = if statuses.is_some() { SEARCH_BY_STATUS } else { SEARCH };
-        return searched(&tx.inner.query_typed(statement, &parameters).await?);
+        return searched(&tx.inner.query_typed(statement, &parameters).await?, cap);
     }
     let statement = if record.is_some() {
         parameters.extend([(&record as _, Type::TEXT), (&beyond as _, Type::TEXT)]);
@@ -332,6 +342,7 @@ pub(super) fn from_row(row: &Row) -> Result<JobSummary, StoreError> {
         job_type: row.try_get("job_type")?,
         status: row.try_get::<_, &str>("status")?.parse()?,
         about: row.try_get("about")?,
+        is_dry_run: row.try_get("is_dry_run")?,
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         completed_at: row.try_get("completed_at")?,
@@ -342,7 +353,7 @@ pub(super) fn from_row(row: &Row) -> Result<JobSummary, StoreError> {
 }
 
 /// Each row says also how far the search went; where nothing was found, there is one that says only that.
-fn searched(rows: &[Row]) -> Result<Page, StoreError> {
+fn searched(rows: &[Row], cap: u32) -> Result<Page, StoreError> {
     let mut jobs = Vec::new();
     for row in rows {
         if row.try_get::<_, Option<Uuid>>("job_id")?.is_some() {
@@ -352,9 +363,10 @@ fn searched(rows: &[Row]) -> Result<Page, StoreError> {
     let scope = match rows.first() {
         Some(row) => Scope {
             looked_at: u32::try_from(row.try_get::<_, i64>("looked_at")?).unwrap_or(u32::MAX),
+            cap,
             oldest_at: row.try_get("oldest_at")?,
         },
-        None => Scope { looked_at: 0, oldest_at: None },
+        None => Scope { looked_at: 0, cap, oldest_at: None },
     };
     Ok(Page { jobs, scope: Some(scope) })
 }

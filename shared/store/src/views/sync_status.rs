@@ -23,7 +23,7 @@ const LOAD: &str = "
                                          where p.tenant_id = c.tenant_id and p.connection_id = c.connection_id))
                        order by c.provider, c.account_name, c.connection_id)
               from connections c
-             where c.tenant_id = $1), '[]'),
+             where c.tenant_id = $1 and c.status <> 'REMOVED'), '[]'),
         'jobs_waiting_for_authorisation', (
             select count(*) from pipeline_jobs j
              where j.tenant_id = $1 and j.status = 'QUEUED' and j.waiting_reason = 'reauthorisation'),
