@@ -108,6 +108,7 @@ fn next(entry: &Entry) -> Option<String> {
     let job = entry.job_id;
     match (entry.status, entry.job_status) {
         (EffectStatus::Done, _) => None,
+        (EffectStatus::DryRun, _) => Some("it was only tried: a real run would make it".to_owned()),
         (EffectStatus::Unknown, _) => Some(
             "it was sent once at most, and nobody can find out whether it arrived; it is not sent again"
                 .to_owned(),

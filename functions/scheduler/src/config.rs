@@ -21,6 +21,8 @@ pub struct SchedulerConfig {
     pub xero_poll_interval: Duration,
     /// How often Asana is asked for completed tasks (`ASANA_POLL_INTERVAL_MS`, default 600 000).
     pub asana_poll_interval: Duration,
+    /// How often it is seen to that webhooks are there (`WEBHOOKS_CHECK_INTERVAL_MS`, default 3 600 000).
+    pub webhooks_check_interval: Duration,
 }
 
 impl SchedulerConfig {
@@ -32,6 +34,7 @@ impl SchedulerConfig {
         let days = settings.optional("DELIVERY_RETENTION_DAYS");
         let xero_poll_interval = settings.duration_ms("XERO_POLL_INTERVAL_MS", 900_000);
         let asana_poll_interval = settings.duration_ms("ASANA_POLL_INTERVAL_MS", 600_000);
+        let webhooks_check_interval = settings.duration_ms("WEBHOOKS_CHECK_INTERVAL_MS", 3_600_000);
         let [function_secret_arn, job_queue_url, payload_bucket] = settings.finish(texts)?;
         Ok(Self {
             function_secret_arn,
@@ -40,6 +43,7 @@ impl SchedulerConfig {
             delivery_retention_days: days.as_deref().map_or(Ok(30), retention_days)?,
             xero_poll_interval,
             asana_poll_interval,
+            webhooks_check_interval,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Starts the polls of providers that lose events (Asana delivers each at most once) or give none at all (Xero, of a
-//! payment).
+//! payment), and the checks of webhooks that a provider may have dropped.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use zixly_store::polls::{self, PollKind};
 
 use crate::app::{App, DutyError};
 
-const KINDS: [PollKind; 2] = [
+const KINDS: [PollKind; 4] = [
     PollKind {
         provider: Provider::Xero,
         workflow: Workflow::XeroInvoiceToHubspot,
@@ -19,6 +19,16 @@ const KINDS: [PollKind; 2] = [
         provider: Provider::Asana,
         workflow: Workflow::AsanaTaskToHubspot,
         poll: Workflow::AsanaCompletedTasksPoll,
+    },
+    PollKind {
+        provider: Provider::Shopify,
+        workflow: Workflow::ShopifyOrderToXero,
+        poll: Workflow::ShopifyWebhooksCheck,
+    },
+    PollKind {
+        provider: Provider::Asana,
+        workflow: Workflow::AsanaTaskToHubspot,
+        poll: Workflow::AsanaWebhooksCheck,
     },
 ];
 
@@ -49,6 +59,9 @@ impl App {
     fn poll_interval(&self, poll: Workflow) -> Duration {
         match poll {
             Workflow::AsanaCompletedTasksPoll => self.config.asana_poll_interval,
+            Workflow::ShopifyWebhooksCheck | Workflow::AsanaWebhooksCheck => {
+                self.config.webhooks_check_interval
+            }
             _ => self.config.xero_poll_interval,
         }
     }

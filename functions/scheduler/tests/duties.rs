@@ -9,7 +9,10 @@ use std::time::Duration;
 use scene::{Scene, run};
 use serde_json::{Value, json};
 use zixly_domain::{Provider, TenantId};
-use zixly_store::jobs::{self, Claimed};
+use zixly_store::{
+    connections,
+    jobs::{self, Claimed},
+};
 use zixly_testkit::Role;
 
 /// The time between two runs, gone by.
@@ -103,16 +106,45 @@ async fn a_poll_is_made_once_by_two_schedulers() {
         let tenant_id = scene.database.tenant(name).await;
         scene.database.connect_account(tenant_id, Provider::Xero, "org").await;
         scene.database.connect_account(tenant_id, Provider::Asana, "workspace").await;
+        scene.database.connect_account(tenant_id, Provider::Shopify, "corner.myshopify.com").await;
         scene.database.connect_account(tenant_id, Provider::HubSpot, "portal").await;
     }
     let (one, other) = tokio::join!(scene.process(None), scene.process(None));
     let (first, second) = tokio::join!(one.invoke(json!({})), other.invoke(json!({})));
     let started = |answer: Result<Value, Value>| answer.unwrap()["polls"]["started"].as_u64().unwrap();
-    assert_eq!(started(first) + started(second), 4);
+    assert_eq!(started(first) + started(second), 8);
     let made = "select string_agg(job_type || ' ' || jobs, ', ' order by job_type)
                   from (select job_type, count(*) as jobs from pipeline_jobs group by job_type) as made";
-    assert_eq!(scene.database.text(made).await, "asana-completed-tasks-poll 2, xero-paid-invoices-poll 2");
-    assert_eq!(scene.rung().await.len(), 4);
+    assert_eq!(
+        scene.database.text(made).await,
+        "asana-completed-tasks-poll 2, asana-webhooks-check 2, shopify-webhooks-check 2, xero-paid-invoices-poll 2"
+    );
+    assert_eq!(scene.rung().await.len(), 8);
+}
+
+#[tokio::test]
+async fn webhooks_are_checked_every_hour_and_at_once_where_the_account_was_connected_anew() {
+    let scene = Scene::new().await;
+    let tenant_id = scene.database.tenant("demo").await;
+    let (connection_id, _) =
+        scene.database.connect_account(tenant_id, Provider::Shopify, "corner.myshopify.com").await;
+    let started = async || run(&scene.scheduler()).await["polls"]["started"].as_u64().unwrap();
+    assert_eq!(started().await, 1, "the first within a minute");
+    let done = "update pipeline_jobs set status = 'CANCELLED', completed_at = now() where status = 'QUEUED'";
+    scene.execute(done).await;
+    let next = "select extract(epoch from next_at - now())::int8 from polls";
+    assert!((3_500..=3_600).contains(&scene.database.count(next).await));
+    assert_eq!(started().await, 0);
+
+    let store = scene.database.superuser_store();
+    let mut session = store.session().await.unwrap();
+    let tx = session.begin(tenant_id).await.unwrap();
+    connections::poll_now(&tx, connection_id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(started().await, 1);
+    scene.execute(done).await;
+    scene.execute("update polls set next_at = now(); update connections set status = 'REMOVED'").await;
+    assert_eq!(started().await, 0, "nobody calls over a connection that was removed");
 }
 
 #[tokio::test]

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::{
-    Body, Request, RequestExt, Response,
+    Body, Request, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    request::RequestContext,
 };
 use zixly_auth::{ApiKey, TokenRefusal, bearer};
 use zixly_budgets::Allowance;
-use zixly_domain::{Role, TenantId};
+use zixly_domain::{ApiKeyId, Role, TenantId, Workflow};
 use zixly_lambda_kit::{Chain, metrics::REQUESTS_UNCOUNTED, problem::Problem};
-use zixly_store::{api_keys, users};
+use zixly_store::{Session, api_keys, users};
 
 use crate::{App, app::OpenError};
 
@@ -31,7 +30,9 @@ const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 pub(crate) enum Need {
     /// Anybody of the tenant.
     Read,
-    /// EDITOR and up, or an API key.
+    /// EDITOR and up, or an API key; which triggers it opens is seen when it is known which one is meant.
+    Trigger,
+    /// EDITOR and up, or an API key for everything.
     Steer,
 }
 
@@ -43,6 +44,23 @@ pub(crate) struct Caller {
     /// Where he calls from, for the audit log.
     pub(crate) address: Option<String>,
     may_steer: bool,
+    /// The triggers that he may use, where they are not all.
+    job_types: Option<Vec<String>>,
+}
+
+impl Caller {
+    fn may(&self, need: Need) -> bool {
+        match need {
+            Need::Read => true,
+            Need::Trigger => self.may_steer || self.job_types.is_some(),
+            Need::Steer => self.may_steer,
+        }
+    }
+
+    /// Whether he may start jobs of this workflow.
+    pub(crate) fn may_trigger(&self, workflow: Workflow) -> bool {
+        self.job_types.as_ref().is_none_or(|known| known.iter().any(|it| it == workflow.as_str()))
+    }
 }
 
 /// A caller who is known and within his limit; none of the limit when it could not be looked at.
@@ -63,7 +81,7 @@ impl Admitted {
 /// Finds out who is calling, counts the request, and sees whether he may do what the route does. The answer otherwise.
 pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Admitted, Response<Body>> {
     let caller = match identify(app, request).await {
-        Ok(Ok(caller)) => Caller { address: address(request), ..caller },
+        Ok(Ok(caller)) => Caller { address: zixly_access::address(request), ..caller },
         Ok(Err(problem)) => return Err(problem.into_response()),
         Err(error) => {
             let detail = "It cannot be found out at the moment who is calling. Try again.";
@@ -72,7 +90,7 @@ pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Ad
     };
     let admitted = Admitted { allowance: count(app, caller.tenant_id).await, caller };
     let refused = refused_by_limit(admitted.allowance.as_ref())
-        .or_else(|| (need == Need::Steer && !admitted.caller.may_steer).then(viewer));
+        .or_else(|| (!admitted.caller.may(need)).then(|| may_not(&admitted.caller)));
     match refused {
         None => Ok(admitted),
         Some(problem) => {
@@ -117,15 +135,30 @@ async fn identify(app: &App, request: &Request) -> Result<Result<Caller, Unautho
 
 async fn by_api_key(app: &App, key: &ApiKey) -> Result<Result<Caller, Unauthorised>, OpenError> {
     let store = app.store().await?;
-    let found = api_keys::find(&mut store.session().await?, &key.hash()).await?;
-    Ok(found
-        .map(|(tenant_id, api_key_id)| Caller {
-            tenant_id,
-            name: format!("api-key/{api_key_id}"),
-            address: None,
-            may_steer: true,
-        })
-        .ok_or_else(|| unauthorised("This API key is unknown or was revoked.")))
+    let mut session = store.session().await?;
+    let Some(found) = api_keys::find(&mut session, &key.hash()).await? else {
+        return Ok(Err(unauthorised("This API key is unknown or was revoked.")));
+    };
+    if !found.was_used_just_now {
+        note_use(&mut session, found.tenant_id, found.api_key_id).await?;
+    }
+    Ok(Ok(Caller {
+        tenant_id: found.tenant_id,
+        name: format!("api-key/{}", found.api_key_id),
+        address: None,
+        may_steer: found.job_types.is_none(),
+        job_types: found.job_types,
+    }))
+}
+
+async fn note_use(
+    session: &mut Session<'_>,
+    tenant_id: TenantId,
+    api_key_id: ApiKeyId,
+) -> Result<(), OpenError> {
+    let tx = session.begin(tenant_id).await?;
+    api_keys::note_use(&tx, api_key_id).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn by_token(app: &App, token: &str) -> Result<Result<Caller, Unauthorised>, OpenError> {
@@ -144,18 +177,11 @@ async fn by_token(app: &App, token: &str) -> Result<Result<Caller, Unauthorised>
             name: format!("user/{user_id}"),
             address: None,
             may_steer: role.may_steer(),
+            job_types: None,
         })
         .ok_or_else(|| {
             unauthorised("This user belongs to no tenant. An ADMIN of the tenant has to invite him.")
         }))
-}
-
-/// What API Gateway saw; a header could say anything.
-fn address(request: &Request) -> Option<String> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
-        _ => None,
-    }
 }
 
 /// Whoever holds a token that ran out should know; of any other, only that it is none.
@@ -193,8 +219,13 @@ fn too_many(allowance: &Allowance) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds)
 }
 
-fn viewer() -> Problem {
-    let detail = "Your role is VIEWER; this needs EDITOR or ADMIN. An ADMIN of your tenant can change it.";
+fn may_not(caller: &Caller) -> Problem {
+    let detail = match &caller.job_types {
+        None => "Your role is VIEWER; this needs EDITOR or ADMIN. An ADMIN of your tenant can change it.",
+        Some(_) => {
+            "This API key is for some triggers only. An ADMIN of your tenant can make one for everything."
+        }
+    };
     Problem::new(StatusCode::FORBIDDEN, detail)
 }
 

@@ -12,6 +12,7 @@ mod callback;
 mod callers;
 mod config;
 mod deliveries;
+mod dry_runs;
 mod fields;
 mod handshake;
 mod headers;

@@ -16,7 +16,7 @@ use zixly_store::StoreError;
 use crate::{
     App, callback,
     callers::{Need, admit},
-    deliveries, headers, health, jobs,
+    deliveries, dry_runs, headers, health, jobs,
     measurements::{self, save_soon},
     replay,
     steering::{Wish, steer},
@@ -34,6 +34,8 @@ pub enum Route {
     TradingSweep,
     /// Starts a job of any workflow.
     GenericJob,
+    /// Starts a job that writes nothing.
+    DryRun,
     /// An external API calls back.
     SweepCallback,
     /// How a job is getting on.
@@ -69,6 +71,7 @@ impl Route {
         Self::EndpointDelivery(Provider::Asana),
         Self::TradingSweep,
         Self::GenericJob,
+        Self::DryRun,
         Self::SweepCallback,
         Self::JobStatus,
         Self::CancelJob,
@@ -97,6 +100,7 @@ impl Route {
             Self::EndpointDelivery(Provider::Trading) => "/webhook/trading/{endpoint}",
             Self::TradingSweep => "/webhook/trading-sweep",
             Self::GenericJob => "/webhook/generic-job",
+            Self::DryRun => "/webhook/dry-runs",
             Self::SweepCallback => "/webhook/sweep-callback",
             Self::JobStatus => "/webhook/jobs/{id}",
             Self::CancelJob => "/webhook/jobs/{id}/cancel",
@@ -157,6 +161,7 @@ async fn dispatch(app: &App, request: &Request, route: Route, id: &str) -> Respo
         Route::Metrics => measurements::answer(app, request).await,
         Route::TradingSweep
         | Route::GenericJob
+        | Route::DryRun
         | Route::JobStatus
         | Route::CancelJob
         | Route::RetryJob
@@ -166,7 +171,11 @@ async fn dispatch(app: &App, request: &Request, route: Route, id: &str) -> Respo
 
 /// The routes for which it has to be known who calls.
 async fn for_caller(app: &App, request: &Request, route: Route, id: &str) -> Response<Body> {
-    let need = if route == Route::JobStatus { Need::Read } else { Need::Steer };
+    let need = match route {
+        Route::JobStatus => Need::Read,
+        Route::TradingSweep | Route::GenericJob => Need::Trigger,
+        _ => Need::Steer,
+    };
     let admitted = match admit(app, request, need).await {
         Ok(admitted) => admitted,
         Err(answer) => return answer,
@@ -175,6 +184,7 @@ async fn for_caller(app: &App, request: &Request, route: Route, id: &str) -> Res
     let mut answer = match route {
         Route::TradingSweep => triggers::trading_sweep(app, caller, request).await,
         Route::GenericJob => triggers::generic_job(app, caller, request).await,
+        Route::DryRun => dry_runs::start(app, caller, request).await,
         Route::CancelJob => steer(app, caller, id, Wish::Cancel).await,
         Route::RetryJob => steer(app, caller, id, Wish::Retry).await,
         Route::ReplayDelivery => replay::replay(app, caller, id).await,

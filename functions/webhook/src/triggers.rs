@@ -147,8 +147,24 @@ async fn trigger(
         Ok(asked) => asked,
         Err(problem) => return problem.into_response(),
     };
+    if !caller.may_trigger(workflow) {
+        let detail =
+            format!("This API key may not start {workflow}. An ADMIN of your tenant can make one that may.");
+        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+    }
     let job = JobRequest { workflow, parameters, business_key: None };
-    match start_job(app, caller, &job, key.as_deref()).await {
+    let started = start_job(app, caller, &job, key.as_deref()).await;
+    answer(app, caller, workflow, started).await
+}
+
+/// Rings for a new job, and tells the caller what became of his call.
+pub(crate) async fn answer(
+    app: &App,
+    caller: &Caller,
+    workflow: Workflow,
+    started: Result<Started, OpenError>,
+) -> Response<Body> {
+    match started {
         Ok(Started::New(job_id)) => {
             ring(app, &[(caller.tenant_id, job_id)]).await;
             app.measurements.metrics.count_jobs_queued(&[workflow.as_str()]);
@@ -202,7 +218,8 @@ async fn start_job(
     Ok(started)
 }
 
-fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
+/// What the caller sent as `Idempotency-Key`.
+pub(crate) fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     // A text of a header may have tabs in it.
@@ -226,7 +243,7 @@ fn optional_workflow(job_type: &str) -> Result<Workflow, Problem> {
 
 /// The job's parameters, if they are what the workflow needs. Written anew, so that the same parameters are the same
 /// text.
-fn parameters(workflow: Workflow, value: &Value, prefix: &str) -> Result<Value, Problem> {
+pub(crate) fn parameters(workflow: Workflow, value: &Value, prefix: &str) -> Result<Value, Problem> {
     match workflow {
         Workflow::XeroInvoiceToHubspot => read_as::<XeroInvoice>(value, prefix),
         Workflow::ShopifyOrderToXero => read_as::<ShopifyOrder>(value, prefix),
@@ -240,7 +257,9 @@ fn parameters(workflow: Workflow, value: &Value, prefix: &str) -> Result<Value, 
         Workflow::ShopifyAppUninstalled
         | Workflow::ShopifyPrivacyRequest
         | Workflow::XeroPaidInvoicesPoll
-        | Workflow::AsanaCompletedTasksPoll => Err(invalid("job_type", "It is started by Zixly itself.")),
+        | Workflow::AsanaCompletedTasksPoll
+        | Workflow::ShopifyWebhooksCheck
+        | Workflow::AsanaWebhooksCheck => Err(invalid("job_type", "It is started by Zixly itself.")),
     }
 }
 

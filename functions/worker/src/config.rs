@@ -5,6 +5,7 @@ use zixly_connectors::{
     ProviderUrl, asana::AsanaEndpoints, hubspot::HubSpotEndpoints, ses::SesEndpoints,
     shopify::ShopifyEndpoints, slack::SlackEndpoints, xero::XeroEndpoints,
 };
+use zixly_domain::ShopifyOrderSettings;
 use zixly_lambda_kit::settings::Settings;
 
 /// The settings of the worker function.
@@ -41,6 +42,9 @@ pub struct WorkerConfig {
     pub slack: SlackEndpoints,
     /// E-mail, where the installation may send any.
     pub email: Option<EmailSettings>,
+    /// Where the world reaches the door, without a slash at the end (`PUBLIC_BASE_URL`); without it nobody is asked to
+    /// deliver there.
+    pub public_base_url: Option<String>,
     /// The trading API, where there is one. Its jobs wait until there is.
     pub trading: Option<TradingEndpoints>,
     /// How the end of a sweep is waited for.
@@ -80,7 +84,8 @@ pub struct EmailSettings {
 pub struct TradingEndpoints {
     /// The API (`TRADING_API_URL`).
     pub api_url: ProviderUrl,
-    /// The door's `/webhook/sweep-callback`, as the API reaches it (`SWEEP_CALLBACK_URL`).
+    /// The door's `/webhook/sweep-callback`, as the API reaches it (`SWEEP_CALLBACK_URL`, by default below
+    /// `PUBLIC_BASE_URL`).
     pub callback_url: String,
 }
 
@@ -104,6 +109,17 @@ pub struct Booking {
     pub payment_account: String,
     /// The tax type of every line (`XERO_TAX_TYPE`); by default the one of the account of sales.
     pub tax_type: Option<String>,
+}
+
+impl Booking {
+    /// As the tenant wants it, and otherwise as the installation has it.
+    pub(crate) fn with(&self, settings: ShopifyOrderSettings) -> Self {
+        Self {
+            sales_account: settings.sales_account.unwrap_or_else(|| self.sales_account.clone()),
+            payment_account: settings.payment_account.unwrap_or_else(|| self.payment_account.clone()),
+            tax_type: settings.tax_type.or_else(|| self.tax_type.clone()),
+        }
+    }
 }
 
 impl WorkerConfig {
@@ -142,9 +158,14 @@ impl WorkerConfig {
             poll_every: settings.duration_ms("POLL_EVERY_MS", 10_000),
             deadline: settings.duration_ms("SWEEP_DEADLINE_MS", 3_600_000),
         };
+        let public_base_url = settings.optional("PUBLIC_BASE_URL");
+        let callback_url = settings
+            .optional("SWEEP_CALLBACK_URL")
+            .or_else(|| Some(format!("{}/webhook/sweep-callback", public_base_url.as_ref()?)));
         // The one is of no use without the other.
-        let trading =
-            settings.optional("TRADING_API_URL").map(|api| (api, settings.required("SWEEP_CALLBACK_URL")));
+        let trading = settings
+            .optional("TRADING_API_URL")
+            .map(|api| (api, callback_url.unwrap_or_else(|| settings.required("PUBLIC_BASE_URL"))));
         let email = settings
             .optional("EMAIL_SENDER")
             .map(|sender| (sender, settings.required("SES_API_URL"), settings.required("AWS_REGION")));
@@ -217,6 +238,7 @@ impl WorkerConfig {
                     })
                 })
                 .transpose()?,
+            public_base_url,
             trading: trading
                 .map(|(api_url, callback_url)| {
                     url(callback_url.clone(), "SWEEP_CALLBACK_URL")?;

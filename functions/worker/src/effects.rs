@@ -12,6 +12,9 @@ use zixly_store::{
 
 use crate::{await_points::await_point, error::StepError, steps::StepContext};
 
+/// What stands for the id of a record that a dry run has not made.
+const NOT_MADE: &str = "dry-run";
+
 /// A write that a step is about to make.
 pub(crate) struct Write<'a> {
     /// The same for every attempt at the same write, whichever job makes it.
@@ -46,12 +49,17 @@ impl StepContext<'_> {
     /// `look` says whether its write is there, given when it was sent. If not, and it is long enough ago that it will
     /// not appear any more, `write` is called again. When the provider refuses the write, `look` is asked as well:
     /// what is refused may be refused because it is there.
+    ///
+    /// A dry run calls neither: what would be written is recorded, and something stands in for the record's id.
     pub(crate) async fn once(
         &self,
         new: Write<'_>,
         look: impl AsyncFn(Timestamp) -> Result<Option<String>, StepError>,
         write: impl AsyncFnOnce() -> Result<String, StepError>,
     ) -> Result<String, StepError> {
+        if self.claim.is_dry_run {
+            return self.only_record(&new).await;
+        }
         let effect_id = match self.intend(&new).await? {
             Intent::Done(record_id) => return Ok(record_id),
             Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
@@ -94,6 +102,9 @@ impl StepContext<'_> {
         new: Write<'_>,
         write: impl AsyncFnOnce() -> Result<String, StepError>,
     ) -> Result<Sent, StepError> {
+        if self.claim.is_dry_run {
+            return Ok(Sent::Made(self.only_record(&new).await?));
+        }
         let effect_id = match self.intend(&new).await? {
             Intent::Done(record_id) => return Ok(Sent::Made(record_id)),
             Intent::Unknown => return Ok(Sent::Unknown),
@@ -121,18 +132,17 @@ impl StepContext<'_> {
     async fn intend(&self, new: &Write<'_>) -> Result<Intent, StepError> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.claim.tenant_id).await?;
-        let new = NewEffect {
-            effect_key: new.effect_key,
-            step: new.step,
-            connection_id: new.connection.map(|connection| connection.connection_id),
-            provider: new.provider,
-            target: new.target,
-            action: new.action,
-            request: new.request,
-        };
-        let intent = effects::intend(&tx, self.claim, &new).await?;
+        let intent = effects::intend(&tx, self.claim, &new.into()).await?;
         tx.commit().await?;
         Ok(intent)
+    }
+
+    async fn only_record(&self, new: &Write<'_>) -> Result<String, StepError> {
+        let mut session = self.store.session().await?;
+        let tx = session.begin(self.claim.tenant_id).await?;
+        effects::dry_run(&tx, self.claim, &new.into()).await?;
+        tx.commit().await?;
+        Ok(NOT_MADE.to_owned())
     }
 
     /// States that a write is about to be sent once more, unless the one before may still be on its way.
@@ -176,6 +186,20 @@ impl StepContext<'_> {
         effects::unknown(&tx, self.claim, effect_id).await?;
         tx.commit().await?;
         Ok(Sent::Unknown)
+    }
+}
+
+impl<'a> From<&Write<'a>> for NewEffect<'a> {
+    fn from(write: &Write<'a>) -> Self {
+        Self {
+            effect_key: write.effect_key,
+            step: write.step,
+            connection_id: write.connection.map(|connection| connection.connection_id),
+            provider: write.provider,
+            target: write.target,
+            action: write.action,
+            request: write.request,
+        }
     }
 }
 

@@ -115,6 +115,7 @@ mod tests {
             event_id: None,
             about: None,
             settings: Value::Null,
+            is_dry_run: false,
         };
         let (events, began) = (JobEvents::new(queue), Instant::now());
         for status in [JobStatus::Running, JobStatus::Completed] {

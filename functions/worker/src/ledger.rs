@@ -194,6 +194,7 @@ impl Comparison<'_> {
                     "it was sent at most once, and nobody can look for it".to_owned(),
                 ));
             }
+            EffectStatus::DryRun => return Ok(Verdict::NotCompared("it was only tried")),
             EffectStatus::Intended | EffectStatus::Done => {}
         }
         let Some(kind) = Kind::of(entry.provider, &entry.step) else {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use zixly_domain::{MAX_ATTEMPTS, WaitingReason, backoff};
+use zixly_domain::{MAX_ATTEMPTS, RecordAction, WaitingReason, backoff};
 use zixly_lambda_kit::Chain;
 use zixly_store::{
     Store, StoreError,
@@ -115,6 +115,15 @@ impl<'a> JobRun<'a> {
         })
     }
 
+    /// What the tenant wants of the workflow, or what a dry run tries; fields that `T` does not have are another part's.
+    pub(crate) fn settings<T: DeserializeOwned>(&self) -> Result<T, Halt> {
+        serde_json::from_value(self.context.claim.settings.clone()).map_err(|error| Halt::Failed {
+            reason: format!(
+                "the settings of this workflow cannot be read: {error}; correct them, then retry the job"
+            ),
+        })
+    }
+
     /// How many steps the run has come through.
     pub(crate) fn step_count(&self) -> u16 {
         self.position
@@ -198,8 +207,11 @@ impl<'a> JobRun<'a> {
         Ok(attempts)
     }
 
-    async fn record<T: Serialize>(&self, name: &str, done: Done<T>) -> Result<Value, StoreError> {
+    async fn record<T: Serialize>(&self, name: &str, mut done: Done<T>) -> Result<Value, StoreError> {
         let claim = self.context.claim;
+        if claim.is_dry_run {
+            done.records.retain(|record| record.action == RecordAction::Read);
+        }
         let output = serde_json::to_value(&done.output).expect("an output is plain data");
         let mut session = self.context.store.session().await?;
         let tx = session.begin(claim.tenant_id).await?;

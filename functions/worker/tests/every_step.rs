@@ -8,7 +8,7 @@ mod scene;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use scene::{PORTAL_ID, SHOP, Scene, WORKSPACE};
+use scene::{SHOP, Scene, records::PROJECT};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
 use zixly_store::requests::{self, Requested};
@@ -54,27 +54,9 @@ async fn make_scene(Case { workflow, steps }: Case) -> (Scene, JobId) {
             let job_id = scene.job_for_invoice(1).await;
             (scene, job_id)
         }
-        Workflow::ShopifyOrderToXero => {
-            let scene = Scene::empty().await;
-            let order = json!({
-                "id": 5_726_128_734_520_u64, "name": "#1002", "email": "pat@example.com", "financial_status": "paid",
-                "currency": "EUR", "total_price": "20.00", "total_tax": "0.00",
-                "customer": { "id": 7, "email": "pat@example.com", "first_name": "Pat", "last_name": "Moe" },
-                "line_items": [{ "id": 1, "title": "Mug", "quantity": 2, "price": "10.00" }],
-                "processed_at": "2026-10-01T17:28:06-05:00",
-            });
-            scene.seed("shopify", "order", order).await;
-            start(scene, json!({ "shop": SHOP, "order_id": "5726128734520" })).await
-        }
-        Workflow::HubspotDealToAsana => {
-            let scene = Scene::empty().await;
-            let properties = json!({ "dealname": "Acme", "amount": "12500", "dealstage": "closedwon" });
-            scene.seed("hubspot", "deal", json!({ "id": "987654321", "properties": properties })).await;
-            start(scene, json!({ "portal_id": PORTAL_ID.to_string(), "deal_id": "987654321" })).await
-        }
-        Workflow::AsanaTaskToHubspot => {
-            let scene = scene_with_completed_task().await;
-            start(scene, json!({ "workspace": WORKSPACE, "task": "1200000000000002" })).await
+        Workflow::ShopifyOrderToXero | Workflow::HubspotDealToAsana | Workflow::AsanaTaskToHubspot => {
+            let (scene, parameters) = Scene::with_record_for(workflow).await;
+            start(scene, parameters).await
         }
         Workflow::TradingSweep => {
             let mut scene = Scene::with_providers(|config| config.trading_sweep_takes = Duration::ZERO).await;
@@ -104,24 +86,23 @@ async fn make_scene(Case { workflow, steps }: Case) -> (Scene, JobId) {
             (scene, job_id)
         }
         Workflow::AsanaCompletedTasksPoll => {
-            let scene = scene_with_completed_task().await;
-            scene.watch_asana_project("1200000000000050").await;
+            let (scene, _) = Scene::with_record_for(Workflow::AsanaTaskToHubspot).await;
+            scene.watch_asana_project(PROJECT).await;
+            let job_id = scene.poll(workflow).await;
+            (scene, job_id)
+        }
+        Workflow::ShopifyWebhooksCheck => {
+            let scene = Scene::empty().await;
+            let job_id = scene.poll(workflow).await;
+            (scene, job_id)
+        }
+        Workflow::AsanaWebhooksCheck => {
+            let (scene, _) = Scene::with_record_for(Workflow::AsanaTaskToHubspot).await;
+            scene.settle(Workflow::AsanaTaskToHubspot, json!({ "projects": [PROJECT] })).await;
             let job_id = scene.poll(workflow).await;
             (scene, job_id)
         }
     }
-}
-
-async fn scene_with_completed_task() -> Scene {
-    let scene = Scene::empty().await;
-    scene.seed("hubspot", "deal", json!({ "id": "987654321", "properties": { "dealname": "Acme" } })).await;
-    scene.seed("asana", "project", json!({ "gid": "1200000000000050", "name": "Acme" })).await;
-    let task = json!({
-        "gid": "1200000000000002", "name": "Kick-off", "completed": true, "completed_at": "2026-10-01T02:44:21.987Z",
-        "projects": ["1200000000000050"], "external": { "gid": "hubspot-deal-987654321" },
-    });
-    scene.seed("asana", "task", task).await;
-    scene
 }
 
 /// Steps that this job passes through: one that it has no need of is not there.

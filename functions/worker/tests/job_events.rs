@@ -8,7 +8,7 @@ use jsonschema::Draft;
 use scene::{INVOICE_ID, Scene, handle};
 use serde_json::{Value, json};
 use zixly_domain::{JobId, Workflow};
-use zixly_queues::CarriedJobEvent;
+use zixly_queues::Carried;
 
 /// The events that were sent about the scene's tenant, in the order of their times.
 async fn told(scene: &Scene) -> Vec<Value> {
@@ -20,7 +20,8 @@ async fn told(scene: &Scene) -> Vec<Value> {
             return events;
         }
         for message in messages {
-            let event = CarriedJobEvent::parse(message.body().unwrap()).unwrap();
+            let carried = Carried::parse(message.body().unwrap()).unwrap();
+            let Carried::Event(event) = carried else { panic!("{carried:?} is no event") };
             assert_eq!(event.tenant_id, scene.tenant_id);
             let event: Value = serde_json::from_str(&event.text).unwrap();
             assert_is_job_event(&event);

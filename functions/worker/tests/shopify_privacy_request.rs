@@ -7,7 +7,7 @@ mod scene;
 use jiff::Timestamp;
 use scene::{SHOP, Scene, handle};
 use serde_json::{Value, json};
-use zixly_domain::{Delivery, DeliveryId, Event, JobId, Provider, TenantId};
+use zixly_domain::{Delivery, DeliveryId, Event, JobId, Provider, TenantId, Workflow};
 use zixly_store::deliveries::{Received, file};
 use zixly_testkit::Role;
 
@@ -246,4 +246,18 @@ async fn a_worker_killed_anywhere_is_resumed_and_removes_everything() {
         assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED", "{place}");
         assert_eq!(mentions(&scene, "pat@example.com").await, 0, "{place}");
     }
+}
+
+#[tokio::test]
+async fn what_was_only_tried_or_called_for_is_forgotten_as_well() {
+    let scene = booked().await;
+    let about = |order_id: &str| json!({ "shop": SHOP, "order_id": order_id });
+    let tried = scene.try_out(Workflow::ShopifyOrderToXero, about("1"), None).await;
+    let called_for = scene.start(Workflow::ShopifyOrderToXero, about("2"), None).await;
+    for job_id in [tried, called_for] {
+        assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
+    }
+    let job_id = request(&scene, ("customers", "redact"), redact_pat()).await;
+    assert_eq!(scene.run_to_the_end(&scene.worker(), job_id).await, "COMPLETED");
+    assert_eq!(mentions(&scene, "pat@example.com").await, 0);
 }

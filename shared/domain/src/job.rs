@@ -61,10 +61,13 @@ pub enum EffectStatus {
     Refused,
     /// Sent at most once, and nobody can find out whether it arrived: an e-mail, an incoming webhook.
     Unknown,
+    /// Not made: a dry run only says that it would be.
+    DryRun,
 }
 
 words!(EffectStatus, "effect status", {
     Intended => "INTENDED", Done => "DONE", Refused => "REFUSED", Unknown => "UNKNOWN",
+    DryRun => "DRY_RUN",
 });
 
 /// What a job did with an external record.

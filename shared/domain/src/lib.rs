@@ -5,6 +5,7 @@
 mod event;
 mod ids;
 mod job;
+mod nul;
 mod provider;
 mod retry;
 mod role;
@@ -18,12 +19,16 @@ pub use ids::{
     UserId,
 };
 pub use job::{EffectStatus, JobStatus, RecordAction, WaitingReason};
+pub use nul::has_nul;
 pub use provider::Provider;
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use role::Role;
 pub use token_set::TokenSet;
 pub use workflow::{JobRequest, Workflow, jobs_for};
-pub use workflow_settings::{Channel, WorkflowSettings};
+pub use workflow_settings::{
+    AsanaTaskSettings, Channel, HubspotDealSettings, SettingProblem, ShopifyOrderSettings, WorkflowSettings,
+    XeroInvoiceSettings, check_settings,
+};
 
 /// A text that is none of the words that its type knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -25,6 +25,10 @@ pub enum Workflow {
     XeroPaidInvoicesPoll,
     /// Asks Asana for completed tasks whose event was lost.
     AsanaCompletedTasksPoll,
+    /// Sees that a shop's webhooks are there, and makes those anew that Shopify has dropped.
+    ShopifyWebhooksCheck,
+    /// Sees that each watched project has its webhook, and makes those anew that Asana has dropped.
+    AsanaWebhooksCheck,
 }
 
 words!(Workflow, "workflow", {
@@ -37,6 +41,8 @@ words!(Workflow, "workflow", {
     ShopifyPrivacyRequest => "shopify-privacy-request",
     XeroPaidInvoicesPoll => "xero-paid-invoices-poll",
     AsanaCompletedTasksPoll => "asana-completed-tasks-poll",
+    ShopifyWebhooksCheck => "shopify-webhooks-check",
+    AsanaWebhooksCheck => "asana-webhooks-check",
 });
 
 impl Workflow {
@@ -49,11 +55,14 @@ impl Workflow {
     pub const fn source(self) -> Option<Provider> {
         match self {
             Self::XeroInvoiceToHubspot | Self::XeroPaidInvoicesPoll => Some(Provider::Xero),
-            Self::ShopifyOrderToXero | Self::ShopifyAppUninstalled | Self::ShopifyPrivacyRequest => {
-                Some(Provider::Shopify)
-            }
+            Self::ShopifyOrderToXero
+            | Self::ShopifyAppUninstalled
+            | Self::ShopifyPrivacyRequest
+            | Self::ShopifyWebhooksCheck => Some(Provider::Shopify),
             Self::HubspotDealToAsana => Some(Provider::HubSpot),
-            Self::AsanaTaskToHubspot | Self::AsanaCompletedTasksPoll => Some(Provider::Asana),
+            Self::AsanaTaskToHubspot | Self::AsanaCompletedTasksPoll | Self::AsanaWebhooksCheck => {
+                Some(Provider::Asana)
+            }
             Self::TradingSweep => None,
         }
     }
@@ -69,8 +78,31 @@ impl Workflow {
             Self::ShopifyAppUninstalled
             | Self::ShopifyPrivacyRequest
             | Self::XeroPaidInvoicesPoll
-            | Self::AsanaCompletedTasksPoll => false,
+            | Self::AsanaCompletedTasksPoll
+            | Self::ShopifyWebhooksCheck
+            | Self::AsanaWebhooksCheck => false,
         }
+    }
+
+    /// Where a tenant has to have an account for it.
+    pub const fn needs(self) -> &'static [Provider] {
+        match self {
+            Self::XeroInvoiceToHubspot => &[Provider::Xero, Provider::HubSpot],
+            Self::ShopifyOrderToXero => &[Provider::Shopify, Provider::Xero],
+            Self::HubspotDealToAsana => &[Provider::HubSpot, Provider::Asana],
+            Self::AsanaTaskToHubspot => &[Provider::Asana, Provider::HubSpot],
+            Self::TradingSweep => &[],
+            Self::XeroPaidInvoicesPoll => &[Provider::Xero],
+            Self::ShopifyAppUninstalled | Self::ShopifyPrivacyRequest | Self::ShopifyWebhooksCheck => {
+                &[Provider::Shopify]
+            }
+            Self::AsanaCompletedTasksPoll | Self::AsanaWebhooksCheck => &[Provider::Asana],
+        }
+    }
+
+    /// Whether a dry run can say what it would write: a sweep does nothing but what the trading API answers.
+    pub const fn can_be_tried(self) -> bool {
+        self.is_optional() && !matches!(self, Self::TradingSweep)
     }
 }
 

@@ -8,6 +8,7 @@ mod callers;
 mod contract;
 mod deliveries;
 mod deliveries_xero;
+mod dry_runs;
 mod health_and_metrics;
 mod limits;
 mod logs;

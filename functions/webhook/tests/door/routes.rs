@@ -77,8 +77,15 @@ fn expected(route: Route, flaw: Flaw) -> u16 {
         (Route::SweepCallback, NoCredentials | GarbageCredentials | Viewer | OtherTenant) => 401,
         (Route::SweepCallback, RevokedCredentials) => 410,
         (Route::TradingSweep | Route::GenericJob, Nothing | OtherTenant) => 202,
-        (Route::TradingSweep | Route::GenericJob | Route::SweepCallback, MalformedBody) => 400,
-        (Route::TradingSweep | Route::GenericJob | Route::SweepCallback, OversizedBody) => 413,
+        (Route::DryRun, Nothing) => 202,
+        // It names an event.
+        (Route::DryRun, OtherTenant) => 404,
+        (Route::TradingSweep | Route::GenericJob | Route::DryRun | Route::SweepCallback, MalformedBody) => {
+            400
+        }
+        (Route::TradingSweep | Route::GenericJob | Route::DryRun | Route::SweepCallback, OversizedBody) => {
+            413
+        }
 
         (Route::JobStatus, Nothing | Viewer | MalformedBody | OversizedBody) => 200,
         (
@@ -89,6 +96,7 @@ fn expected(route: Route, flaw: Flaw) -> u16 {
         (
             Route::TradingSweep
             | Route::GenericJob
+            | Route::DryRun
             | Route::CancelJob
             | Route::RetryJob
             | Route::ReplayDelivery,
@@ -97,6 +105,7 @@ fn expected(route: Route, flaw: Flaw) -> u16 {
         (
             Route::TradingSweep
             | Route::GenericJob
+            | Route::DryRun
             | Route::JobStatus
             | Route::CancelJob
             | Route::RetryJob
@@ -296,6 +305,15 @@ impl Scene {
         match route {
             Route::TradingSweep => body = sweep().to_string().into_bytes(),
             Route::GenericJob => body = generic(Workflow::XeroInvoiceToHubspot).to_string().into_bytes(),
+            Route::DryRun => {
+                let own = format!(
+                    "select event_id::text from events where tenant_id = '{}' and provider = 'xero' limit 1",
+                    self.tenant_id
+                );
+                let event_id = door.database.text(&own).await;
+                let run = json!({ "job_type": "xero-invoice-to-hubspot", "event_id": event_id });
+                body = run.to_string().into_bytes();
+            }
             Route::SweepCallback => {
                 let hours = if flaw == Flaw::RevokedCredentials { -1 } else { 1 };
                 let expires_at = Timestamp::now() + SignedDuration::from_hours(hours);

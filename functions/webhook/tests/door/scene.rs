@@ -20,7 +20,9 @@ use zixly_domain::{
 use zixly_queues::Message;
 use zixly_secrets::HookSecrets;
 use zixly_store::{
-    Store, TenantTx, api_keys, callbacks,
+    Store, TenantTx,
+    api_keys::{self, NewKey},
+    callbacks,
     jobs::{self, Claim, Claimed},
     triggers, users,
     webhook_endpoints::{self, NewEndpoint},
@@ -153,7 +155,9 @@ impl Door {
         let (key, store) = (ApiKey::generate(), self.database.superuser_store());
         let mut session = store.session().await.unwrap();
         let tx = session.begin(tenant_id).await.unwrap();
-        api_keys::insert(&tx, tenant_id, "test", &key.hash()).await.unwrap();
+        let new =
+            NewKey { tenant_id, name: "test", key_hash: &key.hash(), job_types: None, created_by: None };
+        api_keys::insert(&tx, &new).await.unwrap();
         tx.commit().await.unwrap();
         format!("Bearer {}", key.expose())
     }

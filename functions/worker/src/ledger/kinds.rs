@@ -28,6 +28,8 @@ pub(super) enum Kind {
     AsanaTask,
     Sweep,
     Notification,
+    Webhook,
+    WebhookRemoval,
 }
 
 impl Kind {
@@ -43,6 +45,8 @@ impl Kind {
             (Provider::Asana, "create-task") => Self::AsanaTask,
             (Provider::Trading, "submit-sweep") => Self::Sweep,
             (Provider::Slack | Provider::Ses, "notify") => Self::Notification,
+            (Provider::Shopify | Provider::Asana, "make-webhooks") => Self::Webhook,
+            (Provider::Shopify | Provider::Asana, "remove-webhooks") => Self::WebhookRemoval,
             _ => return None,
         })
     }
@@ -78,12 +82,64 @@ impl Comparison<'_> {
             (Kind::Sweep, ["trading", "sweep", idempotency_key]) => {
                 self.look_for_sweep(idempotency_key).await
             }
+            (Kind::Webhook | Kind::WebhookRemoval, _) => self.look_for_webhook(kind, entry).await,
             (Kind::Notification, ["slack", _, channel, ..]) => self.look_for_messages(entry, channel).await,
             (Kind::Notification, ["slack-webhook", ..]) => {
                 Ok(Found::Nothing("nobody can look for what went through an incoming webhook"))
             }
             (Kind::Notification, ["email", ..]) => Ok(Found::Nothing("nobody can look for an e-mail")),
             _ => Ok(Found::Nothing("its key has a form that this version does not know")),
+        }
+    }
+
+    /// One that is not there may have been dropped by its provider, which is what the checks are for.
+    async fn look_for_webhook(&mut self, kind: Kind, entry: &Entry) -> Result<Found, StepError> {
+        let connection = self.connection(entry).await?;
+        let ids = match entry.provider {
+            Provider::Shopify => self.shopify_webhooks(&connection).await?,
+            _ => self.asana_webhooks(&connection).await?,
+        };
+        let is_there = entry.provider_record_id.as_ref().is_some_and(|id| ids.contains(id));
+        Ok(match (kind, &entry.provider_record_id) {
+            (Kind::WebhookRemoval, Some(_)) => Found::Values(!is_there),
+            (_, Some(id)) if is_there => Found::Records(vec![id.clone()]),
+            _ => Found::Nothing("the provider may have dropped it, and another one was made"),
+        })
+    }
+
+    async fn shopify_webhooks(&self, connection: &Connection) -> Result<Vec<String>, StepError> {
+        let shopify = self.calls.access.connectors.shopify()?;
+        let (mut ids, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self
+                .calls
+                .call(Provider::Shopify, connection, async |token| {
+                    shopify.list_webhooks(token, &connection.account_id, after.as_deref()).await
+                })
+                .await?;
+            ids.extend(page.webhooks.into_iter().map(|webhook| webhook.id));
+            after = page.next;
+            if after.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    async fn asana_webhooks(&self, connection: &Connection) -> Result<Vec<String>, StepError> {
+        let asana = self.calls.access.connectors.asana()?;
+        let (mut ids, mut offset) = (Vec::new(), None::<String>);
+        loop {
+            let page = self
+                .calls
+                .call(Provider::Asana, connection, async |token| {
+                    asana.list_webhooks(token, &connection.account_id, offset.as_deref()).await
+                })
+                .await?;
+            ids.extend(page.records.into_iter().map(|webhook| webhook.gid));
+            offset = page.next_offset;
+            if offset.is_none() {
+                return Ok(ids);
+            }
         }
     }
 
@@ -378,6 +434,6 @@ mod tests {
         }
         seen.sort_by_key(|kind| format!("{kind:?}"));
         seen.dedup();
-        assert_eq!(seen.len(), 9, "a kind that no workflow makes can go: {seen:?}");
+        assert_eq!(seen.len(), 11, "a kind that no workflow makes can go: {seen:?}");
     }
 }

@@ -64,7 +64,7 @@ struct Plan {
 pub(super) const DEFINITION: Definition = Definition {
     workflow: Workflow::AsanaTaskToHubspot,
     version: 1,
-    steps: &["read-task", "check-task", "find-deal", "add-note", "store-report", notify::STEP],
+    steps: &["read-task", "check-task", "find-deal", "add-note", report::STEP, notify::STEP],
     run: |job| Box::pin(run(job)),
 };
 
@@ -85,19 +85,15 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     }
     let note_id =
         job.step("add-note", async |context| Portal::open(context, &plan).await?.add_note().await).await?;
-    let report = job
-        .step("store-report", async |context| {
-            let facts = json!({
-                "workspace": parameters.workspace,
-                "task_gid": parameters.task,
-                "task": task,
-                "deal_id": plan.deal_id,
-                "note_id": note_id,
-                "written": plan.body,
-            });
-            report::store(context, facts).await
-        })
-        .await?;
+    let facts = json!({
+        "workspace": parameters.workspace,
+        "task_gid": parameters.task,
+        "task": task,
+        "deal_id": plan.deal_id,
+        "note_id": note_id,
+        "written": plan.body,
+    });
+    let report = report::leave(job, facts).await?;
     let summary = format!("Deal {} in HubSpot has a note about it.", plan.deal_id);
     let key = format!("completed-task/{}/{}", parameters.task, plan.completed_at);
     let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;

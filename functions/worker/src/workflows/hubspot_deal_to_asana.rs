@@ -10,7 +10,7 @@ use zixly_connectors::{
     asana::{Asana, NewTask},
     hubspot::Deal,
 };
-use zixly_domain::{Provider, RecordAction, Workflow};
+use zixly_domain::{HubspotDealSettings, Provider, RecordAction, Workflow};
 use zixly_store::connections::Connection;
 
 use super::{
@@ -57,6 +57,9 @@ struct Plan {
     project_name: String,
     task_name: String,
     notes: String,
+    /// Where, in case several workspaces are connected.
+    #[serde(default)]
+    workspace: Option<String>,
 }
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -68,7 +71,7 @@ pub(super) const DEFINITION: Definition = Definition {
         "find-task",
         "create-project",
         "create-task",
-        "store-report",
+        report::STEP,
         notify::STEP,
     ],
     run: |job| Box::pin(run(job)),
@@ -77,9 +80,11 @@ pub(super) const DEFINITION: Definition = Definition {
 /// Runs the steps; gives the job's result.
 async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
+    let settings: HubspotDealSettings = job.settings()?;
     let deal = job.step("read-deal", async |context| read_deal(context, &parameters).await).await?;
-    let checked =
-        job.step("check-deal", async |_| Ok(Done::new(check(&parameters.deal_id, deal.as_ref())))).await?;
+    let checked = job
+        .step("check-deal", async |_| Ok(Done::new(check(&parameters.deal_id, deal.as_ref(), &settings))))
+        .await?;
     let plan = match checked {
         Check::Won(plan) => plan,
         Check::Stop(why) => return Ok(nothing_to_do(&why)),
@@ -99,18 +104,14 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
             Workspace::open(context, &plan).await?.create_task(&project_gid).await
         })
         .await?;
-    let report = job
-        .step("store-report", async |context| {
-            let facts = json!({
-                "portal_id": parameters.portal_id,
-                "deal_id": parameters.deal_id,
-                "deal": deal,
-                "project_gid": project_gid,
-                "task_gid": task_gid,
-            });
-            report::store(context, facts).await
-        })
-        .await?;
+    let facts = json!({
+        "portal_id": parameters.portal_id,
+        "deal_id": parameters.deal_id,
+        "deal": deal,
+        "project_gid": project_gid,
+        "task_gid": task_gid,
+    });
+    let report = report::leave(job, facts).await?;
     let summary = format!("{} is a project in Asana, with the task {}.", plan.project_name, plan.task_name);
     let key = format!("won-deal/{}/{}", parameters.portal_id, parameters.deal_id);
     let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
@@ -151,7 +152,7 @@ impl From<Deal> for ReadDeal {
     }
 }
 
-fn check(deal_id: &str, deal: Option<&ReadDeal>) -> Check {
+fn check(deal_id: &str, deal: Option<&ReadDeal>, settings: &HubspotDealSettings) -> Check {
     let Some(deal) = deal else {
         return Check::Stop(format!("HubSpot has no deal {deal_id} any more."));
     };
@@ -167,9 +168,10 @@ fn check(deal_id: &str, deal: Option<&ReadDeal>) -> Check {
     };
     Check::Won(Plan {
         notes: format!("Made by Zixly for the won HubSpot deal {name}.\n{amount}{}", mark(&external_gid)),
-        task_name: format!("Kick-off: {name}"),
+        task_name: settings.task_name.replace("{deal}", &name),
         project_name: name,
         external_gid,
+        workspace: settings.workspace.clone(),
     })
 }
 
@@ -188,7 +190,7 @@ struct Workspace<'a> {
 
 impl<'a> Workspace<'a> {
     async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
-        let connection = context.connection(Provider::Asana, None).await?;
+        let connection = context.connection(Provider::Asana, plan.workspace.as_deref()).await?;
         Ok(Self { context, asana: context.connectors.asana()?, connection, plan })
     }
 
@@ -302,7 +304,9 @@ mod tests {
 
     #[test]
     fn a_won_deal_becomes_a_project_and_a_task_that_carry_its_id() {
-        let Check::Won(plan) = check("987654321", Some(&deal())) else { panic!("it is won") };
+        let Check::Won(plan) = check("987654321", Some(&deal()), &HubspotDealSettings::default()) else {
+            panic!("it is won")
+        };
         assert_eq!(plan.external_gid, "hubspot-deal-987654321");
         assert_eq!(
             (plan.project_name.as_str(), plan.task_name.as_str()),
@@ -317,7 +321,8 @@ mod tests {
     #[test]
     fn a_deal_that_is_open_or_gone_stops_and_says_why() {
         let open = ReadDeal { is_won: false, name: None, ..deal() };
-        assert_eq!(check("42", Some(&open)), Check::Stop("Deal 42 is not won.".into()));
-        assert_eq!(check("42", None), Check::Stop("HubSpot has no deal 42 any more.".into()));
+        let check = |deal| check("42", deal, &HubspotDealSettings::default());
+        assert_eq!(check(Some(&open)), Check::Stop("Deal 42 is not won.".into()));
+        assert_eq!(check(None), Check::Stop("HubSpot has no deal 42 any more.".into()));
     }
 }

@@ -2,6 +2,7 @@
 
 mod asana_completed_tasks_poll;
 mod asana_task_to_hubspot;
+mod asana_webhooks_check;
 mod hubspot_deal_to_asana;
 mod notify;
 mod polls;
@@ -9,7 +10,9 @@ mod report;
 mod shopify_app_uninstalled;
 mod shopify_order_to_xero;
 mod shopify_privacy_request;
+mod shopify_webhooks_check;
 mod trading_sweep;
+mod webhooks;
 mod xero_invoice_to_hubspot;
 mod xero_paid_invoices_poll;
 
@@ -21,6 +24,8 @@ use zixly_domain::{Provider, RecordAction, WaitingReason, Workflow};
 use zixly_store::related_records::RelatedRecord;
 
 use crate::steps::{Halt, JobRun};
+
+const NOTHING_TO_DO: &str = "nothing to do";
 
 /// One version of a workflow.
 pub(crate) struct Definition {
@@ -45,6 +50,8 @@ const REGISTRY: &[Definition] = &[
     shopify_privacy_request::DEFINITION,
     xero_paid_invoices_poll::DEFINITION,
     asana_completed_tasks_poll::DEFINITION,
+    shopify_webhooks_check::DEFINITION,
+    asana_webhooks_check::DEFINITION,
 ];
 
 /// The names of a workflow's steps, in order, in the version that new jobs get.
@@ -63,6 +70,10 @@ pub(crate) async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         }
     };
     match find(workflow, version) {
+        Some(_) if claim.is_dry_run && !workflow.can_be_tried() => {
+            Err(Halt::Failed { reason: format!("{workflow} cannot be tried without doing it") })
+        }
+        Some(definition) if claim.is_dry_run => (definition.run)(job).await.map(would),
         Some(definition) => (definition.run)(job).await,
         // It is being deployed at this moment, or was rolled back: a worker that has it will come.
         None if version > workflow.current_version() => {
@@ -80,9 +91,22 @@ fn find(workflow: Workflow, version: u16) -> Option<&'static Definition> {
     REGISTRY.iter().find(|definition| definition.workflow == workflow && definition.version == version)
 }
 
+/// The result of a dry run, from that of the real one that it stands for.
+fn would(result: Value) -> Value {
+    if result["outcome"] == NOTHING_TO_DO {
+        return result;
+    }
+    let summary = result["summary"].as_str().unwrap_or_default();
+    json!({
+        "outcome": "dry run",
+        "summary": format!("Nothing was written. A real run would come to this: {summary}"),
+        "notified": result["notified"],
+    })
+}
+
 /// The result of a job that ends well because there is nothing to do; `why` is for its owner.
 fn nothing_to_do(why: &str) -> Value {
-    json!({ "outcome": "nothing to do", "summary": why })
+    json!({ "outcome": NOTHING_TO_DO, "summary": why })
 }
 
 /// An external record that a step touched.

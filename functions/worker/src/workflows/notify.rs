@@ -41,16 +41,13 @@ enum Outcome {
     Refused(String),
     /// It was sent, and nobody can find out whether it arrived.
     Unknown,
+    /// It was not sent, since the job is a dry run.
+    WouldBeSent,
 }
 
 /// Tells `news` to whom the tenant wants told, and gives what the job's result says about it. No step without settings.
 pub(super) async fn tell(job: &mut JobRun<'_>, news: &News<'_>) -> Result<Value, Halt> {
-    let settings: WorkflowSettings =
-        serde_json::from_value(job.context.claim.settings.clone()).map_err(|error| Halt::Failed {
-            reason: format!(
-                "the settings of this workflow cannot be read: {error}; correct them, then retry the job"
-            ),
-        })?;
+    let settings: WorkflowSettings = job.settings()?;
     if settings.notifications.is_empty() {
         return Ok(json!([]));
     }
@@ -81,6 +78,7 @@ impl Message<'_> {
             Channel::Email { addresses } => self.send_email(addresses).await,
         };
         let outcome = match sent {
+            Ok(_) if self.context.claim.is_dry_run => Outcome::WouldBeSent,
             Ok(Sent::Made(_)) => Outcome::Sent,
             Ok(Sent::Unknown) => Outcome::Unknown,
             Err(error) => Outcome::Refused(refusal(error)?),

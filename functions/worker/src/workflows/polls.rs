@@ -1,4 +1,4 @@
-//! What the fallback polls share: how they begin, and how they start jobs.
+//! What the polls share: how they begin, and how they start jobs.
 
 use std::time::Duration;
 
@@ -75,8 +75,11 @@ pub(super) fn is_for_later(error: &StepError) -> bool {
 }
 
 /// Makes the job the one about this business, which only shows when its record has been read: a poll that finds the same
-/// starts no other one.
+/// starts no other one. A dry run does no business.
 pub(super) async fn take_business(context: &StepContext<'_>, business_key: &str) -> Result<(), StepError> {
+    if context.claim.is_dry_run {
+        return Ok(());
+    }
     let mut session = context.store.session().await?;
     let tx = session.begin(context.claim.tenant_id).await?;
     match polls::take_business(&tx, context.claim, business_key).await {

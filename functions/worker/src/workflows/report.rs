@@ -6,8 +6,11 @@ use zixly_domain::JobId;
 
 use crate::{
     error::StepError,
-    steps::{Done, StepContext},
+    steps::{Done, Halt, JobRun, StepContext},
 };
+
+/// What every workflow calls this step.
+pub(super) const STEP: &str = "store-report";
 
 /// What a report is called among the results of its job.
 const NAME: &str = "report.json";
@@ -18,6 +21,14 @@ pub(super) struct Report {
     bucket: String,
     key: String,
     size_bytes: usize,
+}
+
+/// Leaves a report of these `facts`. A dry run has nothing to report, and leaves none.
+pub(super) async fn leave(job: &mut JobRun<'_>, facts: Value) -> Result<Option<Report>, Halt> {
+    if job.context.claim.is_dry_run {
+        return Ok(None);
+    }
+    job.step(STEP, async |context| store(context, facts).await).await.map(Some)
 }
 
 /// Stores `facts`, an object, under the job's name. The same facts twice are the same document, so that storing it again

@@ -1,20 +1,21 @@
 //! A paid Shopify order becomes a paid invoice in Xero, for exactly what the customer paid.
 
 mod draft;
+mod read;
 
-use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zixly_connectors::{
     ConnectorError,
-    shopify::{Order, OrderLine},
     xero::{InvoiceLine, NewContact, NewInvoice, NewPayment, Payment},
 };
 use zixly_domain::{Provider, RecordAction, Workflow};
 use zixly_store::connections::Connection;
 
-use self::draft::{Draft, draft};
+use self::{
+    draft::{Draft, draft},
+    read::{ReadLine, ReadOrder},
+};
 use super::{
     Definition, nothing_to_do,
     notify::{self, News},
@@ -22,6 +23,7 @@ use super::{
     shopify_privacy_request::refuse_if_removed,
 };
 use crate::{
+    config::Booking,
     effects::Write,
     error::StepError,
     steps::{Done, Halt, JobRun, StepContext},
@@ -31,40 +33,6 @@ use crate::{
 struct Parameters {
     shop: String,
     order_id: String,
-}
-
-/// What is read of an order, with all its lines.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct ReadOrder {
-    name: String,
-    financial_status: Option<String>,
-    is_test: bool,
-    is_cancelled: bool,
-    date: Option<Date>,
-    currency: String,
-    taxes_included: bool,
-    total: Decimal,
-    tax: Decimal,
-    shipping: Decimal,
-    discounts: Decimal,
-    email: Option<String>,
-    customer: Option<ReadCustomer>,
-    lines: Vec<ReadLine>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct ReadCustomer {
-    id: String,
-    first_name: Option<String>,
-    last_name: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct ReadLine {
-    title: String,
-    sku: Option<String>,
-    quantity: u32,
-    unit_price: Decimal,
 }
 
 /// What is to be booked, or why there is nothing to do.
@@ -85,7 +53,7 @@ pub(super) const DEFINITION: Definition = Definition {
         "create-contact",
         "create-invoice",
         "record-payment",
-        "store-report",
+        report::STEP,
         notify::STEP,
     ],
     run: |job| Box::pin(run(job)),
@@ -95,6 +63,7 @@ pub(super) const DEFINITION: Definition = Definition {
 async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     refuse_if_removed(job)?;
     let parameters: Parameters = job.parameters()?;
+    let booking = job.context.app.config.booking.with(job.settings()?);
     let order = job.step("read-order", async |context| read_order(context, &parameters).await).await?;
     let checked =
         job.step("check-order", async |_| Ok(Done::new(check(&parameters, order.as_ref())))).await?;
@@ -102,43 +71,43 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         Check::Book(draft) => draft,
         Check::Stop(why) => return Ok(nothing_to_do(&why)),
     };
-    let found =
-        job.step("find-contact", async |context| Books::open(context, &draft).await?.find_contact().await);
-    let contact_id = match found.await? {
+    let found = job
+        .step("find-contact", async |context| {
+            Books::open(context, &booking, &draft).await?.find_contact().await
+        })
+        .await?;
+    let contact_id = match found {
         Some(contact_id) => contact_id,
         None => {
-            let create =
-                async |context: &StepContext<'_>| Books::open(context, &draft).await?.create_contact().await;
-            job.step("create-contact", create).await?
+            job.step("create-contact", async |context| {
+                Books::open(context, &booking, &draft).await?.create_contact().await
+            })
+            .await?
         }
     };
     let invoice_id = job
         .step("create-invoice", async |context| {
-            Books::open(context, &draft).await?.create_invoice(&contact_id).await
+            Books::open(context, &booking, &draft).await?.create_invoice(&contact_id).await
         })
         .await?;
     let payment_id = job
         .step("record-payment", async |context| {
-            Books::open(context, &draft).await?.record_payment(&invoice_id).await
+            Books::open(context, &booking, &draft).await?.record_payment(&invoice_id).await
         })
         .await?;
-    let report = job
-        .step("store-report", async |context| {
-            // Without the person: what is kept of one is kept where a request to remove it finds it.
-            let facts = json!({
-                "shop": parameters.shop,
-                "order_id": parameters.order_id,
-                "order": draft.reference,
-                "contact_id": contact_id,
-                "invoice_id": invoice_id,
-                "invoice_number": draft.invoice_number,
-                "payment_id": payment_id,
-                "amount": draft.total,
-                "currency": draft.currency,
-            });
-            report::store(context, facts).await
-        })
-        .await?;
+    // Without the person: what is kept of one is kept where a request to remove it finds it.
+    let facts = json!({
+        "shop": parameters.shop,
+        "order_id": parameters.order_id,
+        "order": draft.reference,
+        "contact_id": contact_id,
+        "invoice_id": invoice_id,
+        "invoice_number": draft.invoice_number,
+        "payment_id": payment_id,
+        "amount": draft.total,
+        "currency": draft.currency,
+    });
+    let report = report::leave(job, facts).await?;
     let summary = format!("Order {} is invoice {} in Xero, paid.", draft.reference, draft.invoice_number);
     let key = format!("order/{}/{}", parameters.shop, parameters.order_id);
     let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
@@ -181,38 +150,6 @@ async fn read_order(
     Ok(Done::new(read).touching(order).about(about))
 }
 
-impl From<Order> for ReadOrder {
-    fn from(order: Order) -> Self {
-        let email = order.customer.as_ref().and_then(|customer| customer.email.clone());
-        Self {
-            name: order.name,
-            financial_status: order.financial_status,
-            is_test: order.is_test,
-            is_cancelled: order.is_cancelled,
-            date: order.processed_at.map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date()),
-            currency: order.currency_code,
-            taxes_included: order.taxes_included,
-            total: order.total,
-            tax: order.total_tax,
-            shipping: order.total_shipping,
-            discounts: order.total_discounts,
-            email: order.email.or(email),
-            customer: order.customer.map(|customer| ReadCustomer {
-                id: customer.id,
-                first_name: customer.first_name,
-                last_name: customer.last_name,
-            }),
-            lines: order.lines.into_iter().map(ReadLine::from).collect(),
-        }
-    }
-}
-
-impl From<OrderLine> for ReadLine {
-    fn from(line: OrderLine) -> Self {
-        Self { title: line.title, sku: line.sku, quantity: line.quantity, unit_price: line.unit_price }
-    }
-}
-
 fn check(parameters: &Parameters, order: Option<&ReadOrder>) -> Check {
     let Parameters { shop, order_id } = parameters;
     let Some(order) = order else {
@@ -241,13 +178,18 @@ fn check(parameters: &Parameters, order: Option<&ReadOrder>) -> Check {
 struct Books<'a> {
     context: &'a StepContext<'a>,
     connection: Connection,
+    booking: &'a Booking,
     draft: &'a Draft,
 }
 
 impl<'a> Books<'a> {
-    async fn open(context: &'a StepContext<'a>, draft: &'a Draft) -> Result<Self, StepError> {
+    async fn open(
+        context: &'a StepContext<'a>,
+        booking: &'a Booking,
+        draft: &'a Draft,
+    ) -> Result<Self, StepError> {
         let connection = context.connection(Provider::Xero, None).await?;
-        Ok(Self { context, connection, draft })
+        Ok(Self { context, connection, booking, draft })
     }
 
     async fn find_contact(&self) -> Result<Done<Option<String>>, StepError> {
@@ -347,6 +289,8 @@ impl<'a> Books<'a> {
                 "date": draft.date,
                 "currency": draft.currency,
                 "tax_included": draft.tax_included,
+                "account": self.booking.sales_account,
+                "tax_type": self.booking.tax_type,
                 "lines": draft.lines,
             }),
         };
@@ -375,7 +319,7 @@ impl<'a> Books<'a> {
     }
 
     fn new_invoice(&self, contact_id: &str) -> NewInvoice {
-        let (draft, booking) = (self.draft, &self.context.app.config.booking);
+        let Self { draft, booking, .. } = self;
         let line = |line: &draft::Line| InvoiceLine {
             description: line.description.clone(),
             quantity: line.quantity,
@@ -400,7 +344,7 @@ impl<'a> Books<'a> {
         let (xero, organisation_id) = (self.context.connectors.xero()?, &self.connection.account_id);
         let new = NewPayment {
             invoice_id: invoice_id.to_owned(),
-            account_code: self.context.app.config.booking.payment_account.clone(),
+            account_code: self.booking.payment_account.clone(),
             date: draft.date,
             amount: draft.total,
         };
@@ -461,6 +405,8 @@ fn is_about_the_name(error: &StepError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rust_decimal::Decimal;
+
     use super::*;
 
     fn stops(change: impl FnOnce(&mut ReadOrder)) -> String {

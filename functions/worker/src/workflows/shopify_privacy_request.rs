@@ -108,7 +108,7 @@ impl Request {
 
 async fn tell(job: &mut JobRun<'_>, shop: &str, customer: &Customer) -> Result<Value, Halt> {
     let report = job
-        .step("store-report", async |context| {
+        .step(report::STEP, async |context| {
             let mut session = context.store.session().await?;
             let tenant_id = context.claim.tenant_id;
             let tx = session.begin(tenant_id).await?;

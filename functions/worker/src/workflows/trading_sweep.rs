@@ -75,7 +75,7 @@ struct Dataset {
 pub(super) const DEFINITION: Definition = Definition {
     workflow: Workflow::TradingSweep,
     version: 1,
-    steps: &["submit-sweep", "await-sweep", "store-results", "store-report", notify::STEP],
+    steps: &["submit-sweep", "await-sweep", "store-results", report::STEP, notify::STEP],
     run: |job| Box::pin(run(job)),
 };
 
@@ -86,12 +86,8 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     job.step("await-sweep", async |context| await_sweep(context, &submitted).await).await?;
     let stored =
         job.step("store-results", async |context| store(context, &parameters, &submitted).await).await?;
-    let report = job
-        .step("store-report", async |context| {
-            let facts = json!({ "sweep": parameters, "submitted": submitted, "stored": stored });
-            report::store(context, facts).await
-        })
-        .await?;
+    let facts = json!({ "sweep": parameters, "submitted": submitted, "stored": stored });
+    let report = report::leave(job, facts).await?;
     let summary = summary(&parameters.ticker, stored.rows, stored.best.as_ref());
     let key = format!("sweep/{}", job.context.claim.job_id);
     let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;

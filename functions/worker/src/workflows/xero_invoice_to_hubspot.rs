@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_connectors::{hubspot::Contact, xero::Invoice};
-use zixly_domain::{Provider, RecordAction, Workflow};
+use zixly_domain::{Provider, RecordAction, Workflow, XeroInvoiceSettings};
 
 use super::{
     Definition, nothing_to_do,
@@ -19,12 +19,8 @@ use crate::{
     steps::{Done, Halt, JobRun, StepContext},
 };
 
-/// The contact's own properties that this workflow writes besides `lifecyclestage`. They exist in every portal that
-/// is connected, and by them a write is found again.
-const INVOICE: &str = "zixly_last_paid_invoice";
-const AMOUNT: &str = "zixly_last_paid_amount";
-const CURRENCY: &str = "zixly_last_paid_currency";
-const PAID_ON: &str = "zixly_last_paid_on";
+/// The one property that HubSpot has of itself.
+const STAGE: &str = "lifecyclestage";
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -55,16 +51,19 @@ enum Check {
 pub(super) const DEFINITION: Definition = Definition {
     workflow: Workflow::XeroInvoiceToHubspot,
     version: 1,
-    steps: &["read-invoice", "check-invoice", "find-contact", "update-contact", "store-report", notify::STEP],
+    steps: &["read-invoice", "check-invoice", "find-contact", "update-contact", report::STEP, notify::STEP],
     run: |job| Box::pin(run(job)),
 };
 
 /// Runs the steps; gives the job's result.
 async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let parameters: Parameters = job.parameters()?;
+    let settings: XeroInvoiceSettings = job.settings()?;
     let invoice = job.step("read-invoice", async |context| read_invoice(context, &parameters).await).await?;
     let checked = job
-        .step("check-invoice", async |_| Ok(Done::new(check(&parameters.invoice_id, invoice.as_ref()))))
+        .step("check-invoice", async |_| {
+            Ok(Done::new(check(&parameters.invoice_id, invoice.as_ref(), &settings)))
+        })
         .await?;
     let (email, properties) = match checked {
         Check::Paid { customer_email, properties } => (customer_email, properties),
@@ -77,21 +76,15 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
     let update =
         Update { invoice_id: &parameters.invoice_id, contact_id: &contact_id, properties: &properties };
     job.step("update-contact", async |context| update.make(context).await).await?;
-    let report = job
-        .step("store-report", async |context| {
-            let facts = json!({
-                "invoice_id": update.invoice_id,
-                "invoice": invoice,
-                "contact_id": update.contact_id,
-                "written": update.properties,
-            });
-            report::store(context, facts).await
-        })
-        .await?;
-    let summary = format!(
-        "Contact {contact_id} in HubSpot is marked as having paid invoice {}.",
-        properties.get(INVOICE).map_or("", String::as_str)
-    );
+    let facts = json!({
+        "invoice_id": update.invoice_id,
+        "invoice": invoice,
+        "contact_id": update.contact_id,
+        "written": update.properties,
+    });
+    let report = report::leave(job, facts).await?;
+    let number = invoice.and_then(|invoice| invoice.number).unwrap_or_else(|| parameters.invoice_id.clone());
+    let summary = format!("Contact {contact_id} in HubSpot is marked as having paid invoice {number}.");
     let key = format!("paid-invoice/{}/{}", update.invoice_id, update.digest());
     let notified = notify::tell(job, &News { key: &key, summary: &summary }).await?;
     Ok(json!({
@@ -139,7 +132,7 @@ impl From<Invoice> for ReadInvoice {
     }
 }
 
-fn check(invoice_id: &str, invoice: Option<&ReadInvoice>) -> Check {
+fn check(invoice_id: &str, invoice: Option<&ReadInvoice>, settings: &XeroInvoiceSettings) -> Check {
     let Some(invoice) = invoice else {
         return Check::Stop(format!("Xero has no invoice {invoice_id} any more."));
     };
@@ -155,11 +148,11 @@ fn check(invoice_id: &str, invoice: Option<&ReadInvoice>) -> Check {
         return Check::Stop(format!("The customer of invoice {number} has no e-mail address in Xero."));
     };
     let values = [
-        ("lifecyclestage", Some("customer".to_owned())),
-        (INVOICE, Some(number.to_owned())),
-        (AMOUNT, invoice.amount_paid.clone()),
-        (CURRENCY, invoice.currency.clone()),
-        (PAID_ON, invoice.paid_on.clone()),
+        (STAGE, Some(settings.lifecycle_stage.clone())),
+        (&settings.invoice_property, Some(number.to_owned())),
+        (&settings.amount_property, invoice.amount_paid.clone()),
+        (&settings.currency_property, invoice.currency.clone()),
+        (&settings.paid_on_property, invoice.paid_on.clone()),
     ];
     let properties = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     Check::Paid { customer_email, properties }
@@ -241,7 +234,7 @@ impl Update<'_> {
     fn is_there(&self, contact: &Contact) -> bool {
         self.properties
             .iter()
-            .filter(|(name, _)| name.as_str() != "lifecyclestage")
+            .filter(|(name, _)| name.as_str() != STAGE)
             .all(|(name, value)| contact.properties.get(name).is_some_and(|is| is.as_deref() == Some(value)))
     }
 }
@@ -262,10 +255,14 @@ mod tests {
         }
     }
 
+    fn checked(invoice: Option<&ReadInvoice>) -> Check {
+        check("a03ffcd2", invoice, &XeroInvoiceSettings::default())
+    }
+
     fn stops(change: impl FnOnce(&mut ReadInvoice)) -> String {
         let mut invoice = paid();
         change(&mut invoice);
-        match check("a03ffcd2", Some(&invoice)) {
+        match checked(Some(&invoice)) {
             Check::Stop(why) => why,
             go => panic!("{go:?} should have stopped"),
         }
@@ -273,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_paid_sales_invoice_marks_its_customer() {
-        let Check::Paid { customer_email, properties } = check("a03ffcd2", Some(&paid())) else {
+        let Check::Paid { customer_email, properties } = checked(Some(&paid())) else {
             panic!("a paid sales invoice goes on")
         };
         assert_eq!(customer_email, "liam@rockstar.com");
@@ -283,12 +280,27 @@ mod tests {
             written,
             [
                 ("lifecyclestage", "customer"),
-                (AMOUNT, "148062.76"),
-                (CURRENCY, "NZD"),
-                (INVOICE, "INV-0006"),
-                (PAID_ON, "2019-03-19"),
+                ("zixly_last_paid_amount", "148062.76"),
+                ("zixly_last_paid_currency", "NZD"),
+                ("zixly_last_paid_invoice", "INV-0006"),
+                ("zixly_last_paid_on", "2019-03-19"),
             ]
         );
+    }
+
+    #[test]
+    fn a_contact_is_marked_as_its_owner_wants_it() {
+        let settings = XeroInvoiceSettings {
+            lifecycle_stage: "evangelist".into(),
+            amount_property: "last_amount".into(),
+            ..XeroInvoiceSettings::default()
+        };
+        let Check::Paid { properties, .. } = check("a03ffcd2", Some(&paid()), &settings) else {
+            panic!("it is paid")
+        };
+        assert_eq!(properties["lifecyclestage"], "evangelist");
+        assert_eq!(properties["last_amount"], "148062.76");
+        assert!(!properties.contains_key("zixly_last_paid_amount"));
     }
 
     #[test]
@@ -305,18 +317,20 @@ mod tests {
             stops(|invoice| invoice.customer_email = None),
             "The customer of invoice INV-0006 has no e-mail address in Xero."
         );
-        assert_eq!(check("a03ffcd2", None), Check::Stop("Xero has no invoice a03ffcd2 any more.".into()));
+        assert_eq!(checked(None), Check::Stop("Xero has no invoice a03ffcd2 any more.".into()));
     }
 
     #[test]
     fn paying_anew_is_another_write() {
         let key = |invoice: ReadInvoice| {
-            let Check::Paid { properties, .. } = check("a03ffcd2", Some(&invoice)) else {
-                panic!("it is paid")
-            };
+            let Check::Paid { properties, .. } = checked(Some(&invoice)) else { panic!("it is paid") };
             Update { invoice_id: "a03ffcd2", contact_id: "1", properties: &properties }.effect_key("99")
         };
-        assert_eq!(key(paid()), key(paid()));
+        assert_eq!(
+            key(paid()),
+            "hubspot/99/contact/1/paid-invoice/a03ffcd2/54023fa15059fe26",
+            "what jobs of before have written is known"
+        );
         let again = ReadInvoice { paid_on: Some("2019-04-01".into()), ..paid() };
         assert_ne!(key(paid()), key(again));
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod crowd;
+pub mod records;
 
 use std::{
     collections::HashMap,
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 use zixly_domain::{
     ConnectionId, Delivery, DeliveryId, Event, JobId, JobRequest, Provider, TenantId, TokenSet, TokenSetId,
     Workflow,
@@ -45,12 +47,15 @@ pub struct Scene {
     pub database: TestDatabase,
     pub aws: LocalAws,
     pub simulator: Running,
+    /// Stands where providers deliver to, and shakes hands with whom it is to.
+    pub door: MockServer,
     pub tenant_id: TenantId,
     pub organisation_id: String,
     pub xero_token_set: TokenSetId,
     pub hubspot_token_set: TokenSetId,
     pub shopify_token_set: TokenSetId,
     pub xero_connection: ConnectionId,
+    pub shopify_connection: ConnectionId,
     pub asana_connection: ConnectionId,
     pub job_queue_url: String,
     pub dead_letter_queue_url: String,
@@ -81,6 +86,7 @@ impl Scene {
         config.asana_client = client();
         change(&mut config);
         let simulator = Simulator::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let door = door().await;
         let database = TestDatabase::create().await;
         let aws = LocalAws::new();
         let tenant_id = database.tenant("demo").await;
@@ -89,7 +95,8 @@ impl Scene {
             database.connect_account(tenant_id, Provider::Xero, &organisation_id).await;
         let (_, hubspot_token_set) =
             database.connect_account(tenant_id, Provider::HubSpot, &PORTAL_ID.to_string()).await;
-        let (_, shopify_token_set) = database.connect_account(tenant_id, Provider::Shopify, SHOP).await;
+        let (shopify_connection, shopify_token_set) =
+            database.connect_account(tenant_id, Provider::Shopify, SHOP).await;
         let (asana_connection, asana_token_set) =
             database.connect_account(tenant_id, Provider::Asana, WORKSPACE).await;
 
@@ -125,6 +132,7 @@ impl Scene {
                 ("SHOPIFY_API_VERSION", "2026-07".to_owned()),
                 ("ASANA_API_URL", format!("{}/asana/api/1.0", simulator.url)),
                 ("ASANA_TOKEN_URL", format!("{}/asana/-/oauth_token", simulator.url)),
+                ("PUBLIC_BASE_URL", door.uri()),
                 ("TRADING_API_URL", format!("{}/trading", simulator.url)),
                 ("SWEEP_CALLBACK_URL", format!("{}/nobody", simulator.url)),
                 ("SLACK_API_URL", format!("{}/slack/api", simulator.url)),
@@ -142,12 +150,14 @@ impl Scene {
             database,
             aws,
             simulator,
+            door,
             tenant_id,
             organisation_id,
             xero_token_set,
             hubspot_token_set,
             shopify_token_set,
             xero_connection,
+            shopify_connection,
             asana_connection,
             job_queue_url,
             dead_letter_queue_url,
@@ -177,27 +187,6 @@ impl Scene {
 
     pub fn token_sets(&self) -> TokenSets {
         TokenSets::new(&self.aws.config, self.aws.secret_prefix())
-    }
-
-    /// Seeds the invoice, paid and with a customer, changed by what `change` says.
-    pub async fn seed_invoice(&self, change: Value) {
-        let mut record = json!({
-            "Type": "ACCREC", "InvoiceID": INVOICE_ID, "InvoiceNumber": "INV-0006", "Status": "PAID",
-            "AmountDue": 0.00, "AmountPaid": 148062.76, "Total": 148062.76, "CurrencyCode": "NZD",
-            "FullyPaidOnDate": "/Date(1552953600000+0000)/",
-            "Contact": {
-                "ContactID": "430fa14a-f945-44d3-9f97-5df5e28441b8", "Name": "Liam Gallagher", "EmailAddress": EMAIL,
-            },
-        });
-        for (name, value) in change.as_object().unwrap() {
-            record[name] = value.clone();
-        }
-        self.control("seed", json!({ "provider": "xero", "kind": "invoice", "record": record })).await;
-    }
-
-    pub async fn seed_contact(&self) {
-        let record = json!({ "id": "100451", "properties": { "email": EMAIL, "firstname": "Liam" } });
-        self.control("seed", json!({ "provider": "hubspot", "kind": "contact", "record": record })).await;
     }
 
     /// Puts a record into the demo account at a provider.
@@ -256,26 +245,6 @@ impl Scene {
         self.database.superuser().await.batch_execute(&watch).await.unwrap();
     }
 
-    /// Puts so many notes on a deal, as another client of HubSpot.
-    pub async fn add_notes(&self, deal_id: &str, count: usize) {
-        let token = self
-            .control("grant", json!({ "provider": "hubspot", "accounts": [PORTAL_ID.to_string()] }))
-            .await;
-        for n in 0..count {
-            let note = json!({
-                "properties": { "hs_timestamp": "2026-10-01T15:48:22Z", "hs_note_body": format!("Note {n}") },
-                "associations": [{
-                    "to": { "id": deal_id },
-                    "types": [{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 214 }],
-                }],
-            });
-            let url = format!("{}/hubspot/crm/objects/2026-03/notes", self.simulator.url);
-            let request =
-                self.http.post(url).bearer_auth(token["access_token"].as_str().unwrap()).json(&note);
-            assert_eq!(request.send().await.unwrap().status(), 201);
-        }
-    }
-
     /// Has the providers misbehave.
     pub async fn fault(&self, fault: Value) {
         self.control("faults", fault).await;
@@ -303,19 +272,6 @@ impl Scene {
     async fn list(&self, route: &str) -> Vec<Value> {
         let url = format!("{}/_sim/{route}", self.simulator.url);
         self.http.get(url).send().await.unwrap().json().await.unwrap()
-    }
-
-    /// The numbers of the invoices that are paid in Xero, as another client of it sees them.
-    pub async fn paid_xero_invoices(&self) -> Vec<String> {
-        let consent = json!({ "provider": "xero", "accounts": [self.organisation_id] });
-        let token = self.control("grant", consent).await;
-        let url = format!("{}/xero/api.xro/2.0/Invoices?Statuses=PAID", self.simulator.url);
-        let request = self.http.get(url).bearer_auth(token["access_token"].as_str().unwrap());
-        let request =
-            request.header("xero-tenant-id", &self.organisation_id).header("accept", "application/json");
-        let found: Value = request.send().await.unwrap().json().await.unwrap();
-        let invoices = found["Invoices"].as_array().unwrap();
-        invoices.iter().map(|invoice| invoice["InvoiceNumber"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Files an event about the invoice, as the door does. `occurrence` makes it another event about the same.
@@ -360,10 +316,26 @@ impl Scene {
         job_id
     }
 
+    /// A job that writes nothing, with these settings or, without any, the saved ones.
+    pub async fn try_out(&self, workflow: Workflow, parameters: Value, settings: Option<Value>) -> JobId {
+        let request = JobRequest { workflow, parameters, business_key: None };
+        let store = self.database.store(Role::Webhook);
+        let mut session = store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).await.unwrap();
+        let started =
+            triggers::start_dry_run(&tx, self.tenant_id, &request, settings.as_ref(), "user/1", None).await;
+        tx.commit().await.unwrap();
+        match started.unwrap() {
+            triggers::Started::New(job_id) => job_id,
+            other => panic!("{other:?} is no new job"),
+        }
+    }
+
     /// The next poll of this kind, as the scheduler starts it.
     pub async fn poll(&self, poll: Workflow) -> JobId {
         let connection_id = match poll {
             Workflow::XeroPaidInvoicesPoll => self.xero_connection,
+            Workflow::ShopifyWebhooksCheck => self.shopify_connection,
             _ => self.asana_connection,
         };
         let due = DuePoll { tenant_id: self.tenant_id, connection_id, poll };
@@ -474,6 +446,18 @@ impl Scene {
             .text("select string_agg(name || ' ' || status, ', ' order by position) from steps")
             .await
     }
+}
+
+/// What answers a handshake as the door does, and nothing else.
+async fn door() -> MockServer {
+    const SECRET: &str = "x-hook-secret";
+    let door = MockServer::start().await;
+    let echo = |request: &Request| match request.headers.get(SECRET) {
+        Some(secret) => ResponseTemplate::new(200).insert_header(SECRET, secret.to_str().unwrap()),
+        None => ResponseTemplate::new(200),
+    };
+    Mock::given(method("POST")).respond_with(echo).mount(&door).await;
+    door
 }
 
 pub const ALL_STEPS_DONE: &str =

@@ -149,7 +149,7 @@ impl Line {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::ReadCustomer;
+    use super::super::read::ReadCustomer;
     use super::*;
 
     pub(in super::super) fn order() -> ReadOrder {
