@@ -6,8 +6,9 @@ use aws_lambda_events::sqs::SqsMessage;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
+use zixly_domain::TenantId;
 use zixly_lambda_kit::Chain;
-use zixly_queues::{CarriedJobEvent, Unreadable};
+use zixly_queues::{Carried, CarriedJobEvent, Unreadable};
 use zixly_sockets::{PostError, Posted, Socket, SocketTableError};
 
 use crate::App;
@@ -29,6 +30,8 @@ pub(crate) enum Undelivered {
     Newer(#[source] Unreadable),
     #[error("the tenant's sockets cannot be listed")]
     Sockets(#[from] SocketTableError),
+    #[error("a socket may still be open")]
+    Open(#[from] PostError),
 }
 
 /// What became of an event, counted in sockets.
@@ -44,8 +47,9 @@ struct Tally {
 impl App {
     /// Sends a job event to all sockets of its tenant. It comes back only if it is not known which these are.
     pub(crate) async fn fan_out(&self, message: SqsMessage, now: Timestamp) -> Result<(), Undelivered> {
-        let event = match CarriedJobEvent::parse(message.body.as_deref().unwrap_or_default()) {
-            Ok(event) => event,
+        let event = match Carried::parse(message.body.as_deref().unwrap_or_default()) {
+            Ok(Carried::Event(event)) => event,
+            Ok(Carried::EndOfSessions(tenant_id)) => return self.close_all(tenant_id, now).await,
             // Of a version to come: it goes back, for a function that is being deployed at this moment.
             Err(error @ Unreadable::Newer(_)) => return Err(Undelivered::Newer(error)),
             // It can never be read, and is worth nothing to anyone later: acknowledged.
@@ -67,6 +71,17 @@ impl App {
         };
         let is_cut_off = tokio::time::timeout(SENDING, all).await.is_err();
         tally.log(&event, open, is_cut_off);
+        Ok(())
+    }
+
+    /// Closes the tenant's sockets. One that stays open is closed when the message comes back, for which one failure is enough.
+    async fn close_all(&self, tenant_id: TenantId, now: Timestamp) -> Result<(), Undelivered> {
+        let sockets = self.sockets.list(tenant_id, now).await?;
+        tracing::info!(tenant.id = %tenant_id, sockets = sockets.len(), "sessions.ended");
+        for socket in &sockets {
+            self.api.close(&socket.connection_id).await?;
+            self.forget(socket).await;
+        }
         Ok(())
     }
 

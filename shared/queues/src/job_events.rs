@@ -7,6 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use zixly_domain::{JobId, JobStatus, Provider, TenantId, WaitingReason};
 
@@ -48,6 +49,15 @@ pub struct JobEvent {
     pub error: Option<String>,
 }
 
+/// What the queue carries.
+#[derive(Debug)]
+pub enum Carried {
+    /// News of a job.
+    Event(CarriedJobEvent),
+    /// Somebody may not hear of the tenant's jobs any more: whoever still may comes back by himself.
+    EndOfSessions(TenantId),
+}
+
 /// A job event on its way to the pages of its tenant.
 #[derive(Debug)]
 pub struct CarriedJobEvent {
@@ -74,7 +84,9 @@ struct Outgoing<'a> {
 #[derive(Deserialize)]
 struct Incoming {
     tenant_id: TenantId,
-    event: Box<RawValue>,
+    event: Option<Box<RawValue>>,
+    #[serde(default)]
+    ends_sessions: bool,
 }
 
 #[derive(Serialize)]
@@ -110,11 +122,22 @@ impl JobEventQueue {
 
     /// Sends an event. The tenant is its message group, so that a busy one does not hold up the others.
     pub async fn send(&self, event: &JobEvent) -> Result<(), QueueError> {
+        self.send_body(event.tenant_id, event.to_body()).await
+    }
+
+    /// Has every WebSocket of the tenant closed. A page that may listen opens another; one of a user who was removed gets no
+    /// ticket for it.
+    pub async fn end_sessions(&self, tenant_id: TenantId) -> Result<(), QueueError> {
+        let body = json!({ "v": VERSION, "tenant_id": tenant_id, "ends_sessions": true });
+        self.send_body(tenant_id, body.to_string()).await
+    }
+
+    async fn send_body(&self, tenant_id: TenantId, body: String) -> Result<(), QueueError> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(event.to_body())
-            .message_group_id(event.tenant_id.to_string())
+            .message_body(body)
+            .message_group_id(tenant_id.to_string())
             .send()
             .await
             .map_err(QueueError::from_sdk)?;
@@ -149,15 +172,22 @@ impl JobEvent {
     }
 }
 
-impl CarriedJobEvent {
+impl Carried {
     /// Reads a message's body.
     pub fn parse(body: &str) -> Result<Self, Unreadable> {
         let VersionOnly { v } = serde_json::from_str(body).map_err(format_error)?;
         if v > u64::from(VERSION) {
             return Err(Unreadable::Newer(v));
         }
-        let Incoming { tenant_id, event } = serde_json::from_str(body).map_err(format_error)?;
-        Ok(Self { tenant_id, text: Box::<str>::from(event).into_string() })
+        let Incoming { tenant_id, event, ends_sessions } =
+            serde_json::from_str(body).map_err(format_error)?;
+        match event {
+            Some(event) => {
+                Ok(Self::Event(CarriedJobEvent { tenant_id, text: Box::<str>::from(event).into_string() }))
+            }
+            None if ends_sessions => Ok(Self::EndOfSessions(tenant_id)),
+            None => Err(format_error(serde::de::Error::missing_field("event"))),
+        }
     }
 }
 
@@ -190,7 +220,9 @@ mod tests {
     fn what_a_page_is_sent_names_no_tenant() {
         let event =
             JobEvent { duration_ms: Some(500), error: Some("no".to_owned()), ..event(JobStatus::Failed) };
-        let carried = CarriedJobEvent::parse(&event.to_body()).unwrap();
+        let Carried::Event(carried) = Carried::parse(&event.to_body()).unwrap() else {
+            panic!("it is an event")
+        };
         assert_eq!(carried.tenant_id, event.tenant_id);
         assert_eq!(
             carried.text,
@@ -224,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_told_from_what_is_newer() {
-        let error = |body| CarriedJobEvent::parse(body).unwrap_err().to_string();
+        let error = |body| Carried::parse(body).unwrap_err().to_string();
         assert_eq!(error(r#"{"v":2,"anything":true}"#), "the message has version 2, this function reads 1");
         for wrong in ["", "[]", r#"{"v":1}"#, r#"{"v":1,"tenant_id":"x","event":{}}"#] {
             assert!(error(wrong).starts_with("the message is not in a format of ours"), "{wrong}");

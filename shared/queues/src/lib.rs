@@ -10,6 +10,6 @@ mod message;
 mod queue;
 
 pub use dead_letters::{DeadLetter, DeadLetterQueue};
-pub use job_events::{CarriedJobEvent, JobEvent, JobEventQueue};
+pub use job_events::{Carried, CarriedJobEvent, JobEvent, JobEventQueue};
 pub use message::{CarriedBody, CarriedDelivery, Message, Unreadable};
 pub use queue::{JobQueue, LARGEST_MESSAGE_BYTES, QueueError};

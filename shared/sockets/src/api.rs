@@ -1,12 +1,14 @@
 use aws_sdk_apigatewaymanagement::error::BoxError;
-use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
+use aws_sdk_apigatewaymanagement::operation::{
+    delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError,
+};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_sdk_apigatewaymanagement::{Client, config};
 use aws_types::SdkConfig;
 
-/// API Gateway did not take a text for a socket that may well be open.
+/// API Gateway did not do what it was asked with a socket that may well be open.
 #[derive(Debug, thiserror::Error)]
-#[error("API Gateway did not take the text")]
+#[error("API Gateway did not do what it was asked")]
 pub struct PostError(#[source] BoxError);
 
 /// What became of a text.
@@ -38,6 +40,17 @@ impl SocketApi {
             Ok(_) => Ok(Posted::Sent),
             Err(error) => match error.into_service_error() {
                 PostToConnectionError::GoneException(_) => Ok(Posted::Gone),
+                error => Err(PostError(error.into())),
+            },
+        }
+    }
+
+    /// Closes a socket. It is no error when it is closed already.
+    pub async fn close(&self, connection_id: &str) -> Result<(), PostError> {
+        match self.client.delete_connection().connection_id(connection_id).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.into_service_error() {
+                DeleteConnectionError::GoneException(_) => Ok(()),
                 error => Err(PostError(error.into())),
             },
         }

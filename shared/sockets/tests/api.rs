@@ -45,6 +45,6 @@ async fn a_refusal_is_no_sign_that_a_socket_is_gone() {
         problem(429, "LimitExceededException"),
         ResponseTemplate::new(500),
     ] {
-        assert_eq!(post(answer).await, Err("API Gateway did not take the text".to_owned()));
+        assert_eq!(post(answer).await, Err("API Gateway did not do what it was asked".to_owned()));
     }
 }

@@ -33,6 +33,20 @@ async fn an_event_reaches_every_socket_of_its_tenant_and_no_other() {
 }
 
 #[tokio::test]
+async fn when_somebody_is_removed_his_tenants_sockets_are_closed_and_no_others() {
+    let scene = Scene::new().await;
+    let (ours, theirs) = (TenantId::new(), TenantId::new());
+    scene.opened(ours, &["a", "b"]).await;
+    scene.opened(theirs, &["c"]).await;
+    scene.gateway_closes().await;
+    let body = format!(r#"{{"v":1,"tenant_id":"{ours}","ends_sessions":true}}"#);
+    assert!(scene.batch(&[body]).await.is_empty());
+    assert_eq!(scene.closed().await, ["a", "b"]);
+    assert!(scene.sockets_of(ours).await.is_empty());
+    assert_eq!(scene.sockets_of(theirs).await, ["c"]);
+}
+
+#[tokio::test]
 async fn a_socket_that_is_gone_is_forgotten_and_the_others_get_the_event() {
     let scene = Scene::new().await;
     scene.opened(scene.tenant_id, &["a", "b", "c"]).await;

@@ -124,6 +124,24 @@ impl Scene {
             .await;
     }
 
+    /// Has API Gateway close every socket that it is asked to.
+    pub async fn gateway_closes(&self) {
+        let path = path_regex("^/live/@connections/.*$");
+        let answer = ResponseTemplate::new(204);
+        Mock::given(method("DELETE")).and(path).respond_with(answer).mount(&self.gateway).await;
+    }
+
+    /// The sockets that API Gateway was told to close.
+    pub async fn closed(&self) -> Vec<String> {
+        let requests = self.gateway.received_requests().await.expect("requests are kept");
+        let deletions = requests.iter().filter(|request| request.method.as_str() == "DELETE");
+        let mut closed: Vec<String> = deletions
+            .map(|request| request.url.path().rsplit('/').next().unwrap_or_default().to_owned())
+            .collect();
+        closed.sort();
+        closed
+    }
+
     /// What API Gateway was told to send: socket and text, in the order of the sockets' names.
     pub async fn posted(&self) -> Vec<(String, Value)> {
         let requests = self.gateway.received_requests().await.expect("requests are kept");
