@@ -176,7 +176,8 @@ build_pages() {
         tail -n 15 .local/pages.log >&2
         exit 1
     fi
-    stamp=$(find $web functions/dashboard/openapi.json \( -name node_modules -o -name dist -o -name api-types.ts \) -prune \
+    stamp=$(find $web functions/dashboard/openapi.json functions/admin/openapi.json \
+        \( -name node_modules -o -name dist -o -name api-types.ts -o -name admin-types.ts \) -prune \
         -o -type f -print0 | LC_ALL=C sort -z | xargs -0 cksum | cksum)
     if [ -f $web/dist/index.html ] && [ "$(cat .local/pages.stamp 2>/dev/null)" = "$stamp" ]; then
         return

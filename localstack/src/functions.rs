@@ -11,7 +11,7 @@ use crate::project::{Project, variable};
 use crate::stack::Stack;
 
 /// Every function; its package is `zixly-` and this.
-pub const FUNCTIONS: [&str; 5] = ["webhook", "worker", "scheduler", "dashboard", "realtime"];
+pub const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "realtime", "admin"];
 
 /// Each function with its zip.
 pub type Zips = [(&'static str, PathBuf); FUNCTIONS.len()];

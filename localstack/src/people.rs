@@ -18,6 +18,9 @@ pub const PASSWORD: &str = "zixly-demo";
 /// The key that the pages send with a sign-in; as public as they are. The simulator takes this one.
 pub const AUTH_KEY: &str = "sb_publishable_local";
 
+/// What the admin function invites people with. The simulator takes this one.
+pub const AUTH_SERVICE_KEY: &str = "sb_secret_local";
+
 /// One of the people.
 pub struct Person {
     /// With what he signs in.

@@ -16,13 +16,14 @@ use zixly_auth::ApiKey;
 use zixly_domain::{Channel, Provider, TenantId, TokenSet, TokenSetId, UserId, Workflow, WorkflowSettings};
 use zixly_lambda_kit::aws::{SdkConfig, sdk_config};
 use zixly_secrets::{FunctionSecret, TokenSets};
+use zixly_store::api_keys::{self, NewKey};
 use zixly_store::connections::{self, NewConnection};
 use zixly_store::webhook_endpoints::{self, NewEndpoint};
-use zixly_store::{Store, api_keys, tenants, token_sets as token_set_rows, users, workflow_settings};
+use zixly_store::{Store, tenants, token_sets as token_set_rows, users, workflow_settings};
 
 use crate::demo::records::PROJECT_GID;
 use crate::local_aws::CREDENTIALS;
-use crate::people::{self, AUTH_KEY, DEMO_PEOPLE, OTHER_PEOPLE, PASSWORD, Person};
+use crate::people::{self, AUTH_KEY, AUTH_SERVICE_KEY, DEMO_PEOPLE, OTHER_PEOPLE, PASSWORD, Person};
 use crate::simulator::{Accounts, auth_url};
 use crate::stack::{Stack, digest};
 use crate::terraform::Outputs;
@@ -211,7 +212,14 @@ impl Tenant {
         let mut session = store.session().await?;
         let tx = session.begin(self.tenant_id).await?;
         tenants::insert(&tx, self.tenant_id, self.names.business).await?;
-        api_keys::insert(&tx, self.tenant_id, "made by zixly up", &key.hash()).await?;
+        let new = NewKey {
+            tenant_id: self.tenant_id,
+            name: "made by zixly up",
+            key_hash: &key.hash(),
+            job_types: None,
+            created_by: None,
+        };
+        api_keys::insert(&tx, &new).await?;
         for (person, user_id) in &self.people {
             users::insert(&tx, self.tenant_id, *user_id, person.email, person.role).await?;
             if person.is_platform_admin {
@@ -373,22 +381,30 @@ async fn put_function_secrets(
     )
     .await?;
     put("realtime_secret_name", &[("realtime_ticket_key", &keys.realtime_ticket_key)]).await?;
-    put(
-        "worker_secret_name",
-        &[
-            ("database_url", &servers.database.role_url(stack, "zixly_worker")?),
-            ("xero_client_id", account("XERO_CLIENT_ID")),
-            ("xero_client_secret", account("XERO_CLIENT_SECRET")),
-            ("hubspot_client_id", account("HUBSPOT_CLIENT_ID")),
-            ("hubspot_client_secret", account("HUBSPOT_CLIENT_SECRET")),
-            ("shopify_client_id", account("SHOPIFY_CLIENT_ID")),
-            ("shopify_client_secret", account("SHOPIFY_CLIENT_SECRET")),
-            ("asana_client_id", account("ASANA_CLIENT_ID")),
-            ("asana_client_secret", account("ASANA_CLIENT_SECRET")),
-            ("trading_api_key", account("TRADING_API_KEY")),
-        ],
-    )
-    .await?;
+    let apps = [
+        ("xero_client_id", account("XERO_CLIENT_ID")),
+        ("xero_client_secret", account("XERO_CLIENT_SECRET")),
+        ("hubspot_client_id", account("HUBSPOT_CLIENT_ID")),
+        ("hubspot_client_secret", account("HUBSPOT_CLIENT_SECRET")),
+        ("shopify_client_id", account("SHOPIFY_CLIENT_ID")),
+        ("shopify_client_secret", account("SHOPIFY_CLIENT_SECRET")),
+        ("asana_client_id", account("ASANA_CLIENT_ID")),
+        ("asana_client_secret", account("ASANA_CLIENT_SECRET")),
+    ];
+    let admin = [
+        ("database_url", servers.database.role_url(stack, "zixly_admin")?),
+        ("auth_jwks", jwks.clone()),
+        ("auth_jwt_secret", keys.auth_jwt_secret.expose_secret().to_owned()),
+        ("auth_service_key", AUTH_SERVICE_KEY.to_owned()),
+    ];
+    let admin = admin.iter().map(|(name, value)| (*name, value.as_str()));
+    put("admin_secret_name", &admin.chain(apps).collect::<Vec<_>>()).await?;
+    let worker = [
+        ("database_url", servers.database.role_url(stack, "zixly_worker")?),
+        ("trading_api_key", account("TRADING_API_KEY").to_owned()),
+    ];
+    let worker = worker.iter().map(|(name, value)| (*name, value.as_str()));
+    put("worker_secret_name", &worker.chain(apps).collect::<Vec<_>>()).await?;
     put("scheduler_secret_name", &[("database_url", &servers.database.role_url(stack, "zixly_scheduler")?)])
         .await
 }

@@ -138,8 +138,13 @@ async fn start_database(project: &Project, stack: &Stack, progress: &Progress) -
     let role = |role: &'static str| -> anyhow::Result<RolePassword> {
         Ok(RolePassword { role, password: role_password(stack, role)?.into() })
     };
-    let roles =
-        [role("zixly_webhook")?, role("zixly_worker")?, role("zixly_scheduler")?, role("zixly_dashboard")?];
+    let roles = [
+        role("zixly_webhook")?,
+        role("zixly_worker")?,
+        role("zixly_scheduler")?,
+        role("zixly_dashboard")?,
+        role("zixly_admin")?,
+    ];
     let applied = migrate(&store, &roles).await;
     let applied = applied.context("cannot bring the database to the newest schema")?;
     step.done(&if applied.is_empty() {

@@ -19,6 +19,7 @@ module "pipeline" {
   scheduler_zip                  = var.scheduler_zip
   dashboard_zip                  = var.dashboard_zip
   realtime_zip                   = var.realtime_zip
+  admin_zip                      = var.admin_zip
   public_base_url                = var.public_base_url
   allowed_origins                = var.allowed_origins
   auth_issuer                    = var.auth_issuer

@@ -94,3 +94,8 @@ variable "auth_key" {
   type        = string
   default     = null
 }
+
+variable "admin_zip" {
+  description = "Path of the admin function's zip, built for arm64."
+  type        = string
+}

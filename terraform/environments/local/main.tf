@@ -34,6 +34,7 @@ module "pipeline" {
   scheduler_zip              = var.scheduler_zip
   dashboard_zip              = var.dashboard_zip
   realtime_zip               = var.realtime_zip
+  admin_zip                  = var.admin_zip
   disposable                 = true
   worker_maximum_concurrency = 4
   log_retention_days         = 1
@@ -55,16 +56,21 @@ module "pipeline" {
   alarm_topic_arns = null
 
   provider_endpoints = {
-    xero_api_url     = "${var.simulator_url}/xero/api.xro/2.0"
-    xero_token_url   = "${var.simulator_url}/xero/connect/token"
-    hubspot_api_url  = "${var.simulator_url}/hubspot"
-    shopify_shop_url = "${var.simulator_url}/shopify/{shop}"
-    asana_api_url    = "${var.simulator_url}/asana/api/1.0"
-    asana_token_url  = "${var.simulator_url}/asana/-/oauth_token"
-    slack_api_url    = "${var.simulator_url}/slack/api"
-    slack_hooks_url  = "${var.simulator_url}/slack"
-    ses_api_url      = "${var.simulator_url}/ses"
-    trading_api_url  = "${var.simulator_url}/trading"
+    xero_api_url          = "${var.simulator_url}/xero/api.xro/2.0"
+    xero_token_url        = "${var.simulator_url}/xero/connect/token"
+    xero_authorize_url    = "${var.simulator_url}/xero/identity/connect/authorize"
+    xero_connections_url  = "${var.simulator_url}/xero/connections"
+    hubspot_authorize_url = "${var.simulator_url}/hubspot/oauth/authorize"
+    asana_authorize_url   = "${var.simulator_url}/asana/-/oauth_authorize"
+    asana_revoke_url      = "${var.simulator_url}/asana/-/oauth_revoke"
+    hubspot_api_url       = "${var.simulator_url}/hubspot"
+    shopify_shop_url      = "${var.simulator_url}/shopify/{shop}"
+    asana_api_url         = "${var.simulator_url}/asana/api/1.0"
+    asana_token_url       = "${var.simulator_url}/asana/-/oauth_token"
+    slack_api_url         = "${var.simulator_url}/slack/api"
+    slack_hooks_url       = "${var.simulator_url}/slack"
+    ses_api_url           = "${var.simulator_url}/ses"
+    trading_api_url       = "${var.simulator_url}/trading"
   }
 
   email = {

@@ -67,3 +67,8 @@ output "dashboard_secret_name" {
   description = "Name of the secret that the dashboard function reads."
   value       = module.pipeline.dashboard_secret_name
 }
+
+output "admin_secret_name" {
+  description = "Name of the secret that the admin function reads."
+  value       = module.pipeline.admin_secret_name
+}

@@ -47,3 +47,8 @@ variable "dashboard_zip" {
   description = "Path of the dashboard function's zip."
   type        = string
 }
+
+variable "admin_zip" {
+  description = "Path of the admin function's zip."
+  type        = string
+}

@@ -1,7 +1,9 @@
 resource "aws_lambda_permission" "this" {
+  for_each = var.functions
+
   statement_id  = "ThisApiMayInvokeTheFunction"
   action        = "lambda:InvokeFunction"
-  function_name = var.function_name
+  function_name = each.value.name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }

@@ -18,19 +18,21 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "this" {
+  for_each = var.functions
+
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = var.function_invoke_arn
+  integration_uri        = each.value.invoke_arn
   payload_format_version = "2.0"
 }
 
 # What no route is for is answered by the API itself, with 404, unless `$default` is one of them.
 resource "aws_apigatewayv2_route" "this" {
-  for_each = var.routes
+  for_each = merge([for key, function in var.functions : { for route in function.routes : route => key }]...)
 
   api_id    = aws_apigatewayv2_api.this.id
-  route_key = each.value
-  target    = "integrations/${aws_apigatewayv2_integration.this.id}"
+  route_key = each.key
+  target    = "integrations/${aws_apigatewayv2_integration.this[each.value].id}"
 }
 
 resource "aws_apigatewayv2_stage" "this" {

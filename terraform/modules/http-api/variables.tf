@@ -13,24 +13,22 @@ variable "description" {
   type        = string
 }
 
-variable "routes" {
-  description = "Routes that reach the function, each as method and path, e.g. `GET /health`; `$default` is every other request."
-  type        = set(string)
+variable "functions" {
+  description = "The functions that answer, each with its name, the ARN that API Gateway calls it by, and its routes: each a method and a path, e.g. `GET /health`, or `$default` for every other request."
+  type = map(object({
+    name       = string
+    invoke_arn = string
+    routes     = set(string)
+  }))
 
   validation {
-    condition     = length(var.routes) > 0 && alltrue([for route in var.routes : route == "$default" || can(regex("^(GET|POST|PUT|PATCH|DELETE) /[a-z0-9{}/_-]*$", route))])
-    error_message = "Each route must be a method and a path, e.g. `POST /webhook/xero`, or `$default`, and there must be one."
+    condition = length(var.functions) > 0 && alltrue([
+      for function in var.functions : length(function.routes) > 0 && alltrue([
+        for route in function.routes : route == "$default" || can(regex("^(GET|POST|PUT|PATCH|DELETE) /[a-z0-9{}/_-]*$", route))
+      ])
+    ])
+    error_message = "Each function must have a route, and each route must be a method and a path, e.g. `POST /webhook/xero`, or `$default`."
   }
-}
-
-variable "function_name" {
-  description = "Name of the function that answers."
-  type        = string
-}
-
-variable "function_invoke_arn" {
-  description = "ARN that API Gateway calls the function by."
-  type        = string
 }
 
 variable "log_retention_days" {

@@ -46,31 +46,57 @@ module "dashboard" {
 module "dashboard_api" {
   source = "../http-api"
 
-  name                = "${local.prefix}-dashboard-api"
-  description         = "Where browsers load the dashboard and what it shows."
-  function_name       = module.dashboard.name
-  function_invoke_arn = module.dashboard.invoke_arn
-  log_retention_days  = var.log_retention_days
+  name               = "${local.prefix}-dashboard-api"
+  description        = "Where browsers load the dashboard and what it shows."
+  log_retention_days = var.log_retention_days
 
   # Listed for the access log; `$default` is for the pages, each of which has an address of its own.
-  routes = [
-    "GET /api/config",
-    "GET /api/health",
-    "GET /api/me",
-    "GET /api/dashboards",
-    "GET /api/pipelines/jobs",
-    "GET /api/pipelines/jobs/{id}",
-    "GET /api/pipelines/deliveries",
-    "GET /api/pipelines/deliveries/{id}",
-    "GET /api/pipelines/results/{id}",
-    "GET /api/pipelines/errors",
-    "GET /api/sync-status",
-    "GET /api/service-metrics",
-    "GET /api/audit",
-    "GET /api/realtime-ticket",
-    "GET /api/jobs/stream",
-    "$default",
-  ]
+  functions = {
+    dashboard = {
+      name       = module.dashboard.name
+      invoke_arn = module.dashboard.invoke_arn
+      routes = [
+        "GET /api/config",
+        "GET /api/health",
+        "GET /api/me",
+        "GET /api/dashboards",
+        "GET /api/pipelines/jobs",
+        "GET /api/pipelines/jobs/{id}",
+        "GET /api/pipelines/deliveries",
+        "GET /api/pipelines/deliveries/{id}",
+        "GET /api/pipelines/results/{id}",
+        "GET /api/pipelines/errors",
+        "GET /api/sync-status",
+        "GET /api/service-metrics",
+        "GET /api/audit",
+        "GET /api/realtime-ticket",
+        "GET /api/jobs/stream",
+        "$default",
+      ]
+    }
+    admin = {
+      name       = module.admin.name
+      invoke_arn = module.admin.invoke_arn
+      routes = [
+        "GET /api/admin/tenants",
+        "POST /api/admin/tenants",
+        "GET /api/admin/users",
+        "POST /api/admin/users",
+        "PATCH /api/admin/users/{id}",
+        "DELETE /api/admin/users/{id}",
+        "GET /api/admin/api-keys",
+        "POST /api/admin/api-keys",
+        "DELETE /api/admin/api-keys/{id}",
+        "GET /api/admin/workflows",
+        "PUT /api/admin/workflows/{job_type}",
+        "GET /api/admin/connections",
+        "POST /api/admin/connections",
+        "DELETE /api/admin/connections/{id}",
+        "POST /oauth/{provider}/start",
+        "GET /oauth/{provider}/callback",
+      ]
+    }
+  }
 }
 
 module "dashboard_secret" {

@@ -24,8 +24,7 @@ locals {
   public_base_url = coalesce(var.public_base_url, local.gateway_url)
 
   trading_environment = var.provider_endpoints.trading_api_url == null ? {} : {
-    TRADING_API_URL    = var.provider_endpoints.trading_api_url
-    SWEEP_CALLBACK_URL = "${local.public_base_url}/webhook/sweep-callback"
+    TRADING_API_URL = var.provider_endpoints.trading_api_url
   }
 
   # However much one tenant has to do, half of the workers are for the others.
@@ -96,6 +95,7 @@ module "worker" {
     JOB_QUEUE_URL         = module.job_queue.url
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
     JOB_EVENT_QUEUE_URL   = module.job_event_queue.url
+    PUBLIC_BASE_URL       = local.public_base_url
     PAYLOAD_BUCKET        = module.payload_bucket.name
     TOKEN_SET_PREFIX      = local.token_set_prefix
     COUNTER_TABLE         = module.counter_table.name
@@ -190,31 +190,36 @@ resource "aws_lambda_event_source_mapping" "worker" {
 module "http_api" {
   source = "../http-api"
 
-  name                = "${local.prefix}-http-api"
-  description         = "Where providers deliver and callers ask for the state of a job."
-  page_origins        = concat([local.app_url], var.allowed_origins)
-  function_name       = module.webhook.name
-  function_invoke_arn = module.webhook.invoke_arn
-  log_retention_days  = var.log_retention_days
+  name               = "${local.prefix}-http-api"
+  description        = "Where providers deliver and callers ask for the state of a job."
+  page_origins       = concat([local.app_url], var.allowed_origins)
+  log_retention_days = var.log_retention_days
 
   # The function answers for every path, with its own headers and problem documents. Those that it serves are listed
   # besides, so that the access log tells them apart without showing an endpoint that nobody shall guess.
-  routes = [
-    "POST /webhook/xero",
-    "POST /webhook/hubspot",
-    "POST /webhook/shopify",
-    "POST /webhook/asana/{endpoint}",
-    "POST /webhook/trading-sweep",
-    "POST /webhook/generic-job",
-    "POST /webhook/sweep-callback",
-    "POST /webhook/jobs/{id}/cancel",
-    "POST /webhook/jobs/{id}/retry",
-    "POST /webhook/deliveries/{id}/replay",
-    "GET /webhook/jobs/{id}",
-    "GET /health",
-    "GET /metrics",
-    "$default",
-  ]
+  functions = {
+    webhook = {
+      name       = module.webhook.name
+      invoke_arn = module.webhook.invoke_arn
+      routes = [
+        "POST /webhook/xero",
+        "POST /webhook/hubspot",
+        "POST /webhook/shopify",
+        "POST /webhook/asana/{endpoint}",
+        "POST /webhook/trading-sweep",
+        "POST /webhook/generic-job",
+        "POST /webhook/dry-runs",
+        "POST /webhook/sweep-callback",
+        "POST /webhook/jobs/{id}/cancel",
+        "POST /webhook/jobs/{id}/retry",
+        "POST /webhook/deliveries/{id}/replay",
+        "GET /webhook/jobs/{id}",
+        "GET /health",
+        "GET /metrics",
+        "$default",
+      ]
+    }
+  }
 }
 
 module "job_queue" {

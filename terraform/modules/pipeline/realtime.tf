@@ -29,6 +29,7 @@ module "realtime" {
     WriteDownSockets         = { actions = ["dynamodb:PutItem"], resource = module.socket_table.arn }
     FindSocketsOfATenant     = { actions = ["dynamodb:Query"], resource = module.socket_table.arn }
     ForgetSockets            = { actions = ["dynamodb:DeleteItem"], resource = module.socket_table.arn }
+    CloseSockets             = { actions = ["execute-api:ManageConnections"], resource = module.websocket_api.close_arn }
     SendToSockets            = { actions = ["execute-api:ManageConnections"], resource = module.websocket_api.post_arn }
     TakeMessagesFromItsQueue = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resource = module.job_event_queue.arn }
   }

@@ -33,6 +33,11 @@ variable "dashboard_zip" {
   type        = string
 }
 
+variable "admin_zip" {
+  description = "Path of the admin function's zip."
+  type        = string
+}
+
 variable "public_base_url" {
   description = "Where the world reaches the HTTP API, by a domain of its own, without a slash at the end; null for the API's own address."
   type        = string
@@ -111,14 +116,19 @@ variable "provider_endpoints" {
   description = "Where the providers are, without a slash at the end; the defaults are the real ones. The trading API has none: without one, trading sweeps wait."
   type = object({
     xero_api_url          = optional(string, "https://api.xero.com/api.xro/2.0")
+    xero_authorize_url    = optional(string, "https://login.xero.com/identity/connect/authorize")
     xero_token_url        = optional(string, "https://identity.xero.com/connect/token")
+    xero_connections_url  = optional(string, "https://api.xero.com/connections")
+    hubspot_authorize_url = optional(string, "https://app.hubspot.com/oauth/authorize")
     hubspot_api_url       = optional(string, "https://api.hubapi.com")
     hubspot_api_version   = optional(string, "2026-03")
     hubspot_oauth_version = optional(string, "2026-03")
     shopify_shop_url      = optional(string, "https://{shop}")
     shopify_api_version   = optional(string, "2026-07")
     asana_api_url         = optional(string, "https://app.asana.com/api/1.0")
+    asana_authorize_url   = optional(string, "https://app.asana.com/-/oauth_authorize")
     asana_token_url       = optional(string, "https://app.asana.com/-/oauth_token")
+    asana_revoke_url      = optional(string, "https://app.asana.com/-/oauth_revoke")
     slack_api_url         = optional(string, "https://slack.com/api")
     slack_hooks_url       = optional(string, "https://hooks.slack.com")
     ses_api_url           = optional(string)

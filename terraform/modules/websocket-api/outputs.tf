@@ -18,6 +18,11 @@ output "management_url" {
   value       = "${replace(aws_apigatewayv2_api.this.api_endpoint, "wss://", "https://")}/${local.stage}"
 }
 
+output "close_arn" {
+  description = "ARN of closing any socket of this API, for a permission."
+  value       = "${aws_apigatewayv2_api.this.execution_arn}/${local.stage}/DELETE/@connections/*"
+}
+
 output "post_arn" {
   description = "ARN of posting to any socket of this API, for a permission."
   value       = "${aws_apigatewayv2_api.this.execution_arn}/${local.stage}/POST/@connections/*"
