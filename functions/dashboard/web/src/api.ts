@@ -1,4 +1,4 @@
-// The only place that fetches: the dashboard's API, the pipeline's actions, Supabase Auth and result files.
+// The only place that fetches: the dashboard's and the admin API, the pipeline's actions, Supabase Auth and result files.
 import type {
   AuditPage,
   Config,
@@ -17,18 +17,32 @@ import type {
   Ticket,
 } from './api-types.ts';
 
+/** What is wrong with one field of what was sent: `notifications[0].channel`; empty for the whole of it. */
+export interface FieldProblem {
+  field: string;
+  rule: string;
+}
+
 /** An answer that is no success, or no answer at all (`status` 0). `message` is for the person who reads it. */
 export class ApiError extends Error {
   readonly status: number;
   /** A problem document's title; of Supabase Auth its `error_code`. */
   readonly title: string;
   readonly retryAfterSeconds: number | null;
+  readonly fields: readonly FieldProblem[];
 
-  constructor(status: number, title: string, detail: string, retryAfterSeconds: number | null = null) {
+  constructor(
+    status: number,
+    title: string,
+    detail: string,
+    retryAfterSeconds: number | null = null,
+    fields: readonly FieldProblem[] = [],
+  ) {
     super(detail);
     this.status = status;
     this.title = title;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.fields = fields;
   }
 }
 
@@ -102,9 +116,22 @@ export async function openJobStream(
 }
 
 /** Asks the pipeline for something; gives what it answers to a wish that it noted. */
-export async function postAction(webhookUrl: string, path: string): Promise<unknown> {
-  const response = await authorised(`${webhookUrl.replace(/\/$/, '')}${path}`, { method: 'POST' });
+export async function postAction(webhookUrl: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await authorised(`${webhookUrl.replace(/\/$/, '')}${path}`, { method: 'POST', ...jsonBody(body) });
   return response.json();
+}
+
+/** A call that changes something at a path of ours; gives the answer, or null where there is nothing to say. */
+export async function change<T>(
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  parameters: Parameters,
+  body?: unknown,
+): Promise<T> {
+  // The answer may set the cookie that a consent is bound to.
+  const init: RequestInit = { method, credentials: 'same-origin', cache: 'no-store', ...jsonBody(body) };
+  const response = await authorised(withParameters(path, parameters), init);
+  return parsed(await response.text()) as T;
 }
 
 /** The text of a result file. Its address opens without a token, so none is sent. */
@@ -115,14 +142,15 @@ export async function fetchResultText(url: string, signal: AbortSignal): Promise
 }
 
 /** A call to Supabase Auth; its errors in its own words. */
-export async function postAuth(
+export async function callAuth(
   config: Config,
+  method: 'POST' | 'PUT',
   path: string,
   body: Record<string, unknown>,
   accessToken?: string,
 ): Promise<unknown> {
   const response = await send(`${config.auth_url ?? ''}${path}`, {
-    method: 'POST',
+    method,
     headers: {
       'Content-Type': 'application/json',
       ...(config.auth_key !== null && { apikey: config.auth_key }),
@@ -139,7 +167,7 @@ export async function postAuth(
   throw new ApiError(response.status, code, words ?? `The sign-in service answered ${response.status}.`);
 }
 
-async function get<T>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<T> {
+export async function get<T>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<T> {
   const response = await authorised(withParameters(path, parameters), signal ? { signal } : {});
   return (await response.json()) as T;
 }
@@ -186,7 +214,22 @@ async function problemOf(response: Response): Promise<ApiError> {
     field(problem, 'title') ?? `Status ${response.status}`,
     field(problem, 'detail') ?? `The answer was ${response.status}, without a reason. Try again.`,
     Number.isFinite(after) && after > 0 ? after : null,
+    fieldProblems(problem),
   );
+}
+
+function fieldProblems(problem: unknown): FieldProblem[] {
+  const errors = (problem as { errors?: unknown } | null)?.errors;
+  if (!Array.isArray(errors)) return [];
+  return errors.flatMap((error: unknown) => {
+    const rule = field(error, 'rule');
+    return rule === undefined ? [] : [{ field: field(error, 'field') ?? '', rule }];
+  });
+}
+
+function jsonBody(body: unknown): RequestInit {
+  if (body === undefined) return {};
+  return { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 function withParameters(path: string, parameters: Parameters): string {

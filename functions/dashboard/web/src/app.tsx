@@ -4,12 +4,14 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Config } from './api-types.ts';
 import { fetchConfig, fetchMe } from './api.ts';
 import { signIn, signOut, startSession } from './auth.ts';
+import { announceConsent, connectedText, consentEnd } from './consent-end.ts';
 import { startLive } from './live.ts';
 import { forgetShown, useView } from './load.ts';
 import { ViewerContext } from './me.ts';
 import { loadOverviewAhead } from './overview/OverviewPage.tsx';
 import { routeOf, usePlace } from './router.ts';
 import { Shell } from './shell/Shell.tsx';
+import { NewPasswordPage } from './sign-in/NewPasswordPage.tsx';
 import { SignInPage } from './sign-in/SignInPage.tsx';
 import { useStore } from './store.ts';
 import { ErrorNote, Page, Skeleton } from './ui/Frame.tsx';
@@ -45,11 +47,21 @@ function Session({ config }: { config: Config | null }) {
   useEffect(() => {
     if (state.state === 'out') forgetShown();
   }, [state.state]);
+  const end = useStore(consentEnd);
+  if (end?.isTaken) return <ConsentDone provider={end.provider} />;
   if (!config || state.state === 'unknown') return <Starting />;
   if (state.state === 'out') {
+    const done = end && `${connectedText(end.provider)} You can close this tab, or sign in to go on here.`;
     return (
       <Shell viewer={null}>
-        <SignInPage config={config} notice={state.notice} />
+        <SignInPage config={config} notice={state.notice ?? done} />
+      </Shell>
+    );
+  }
+  if (state.state === 'new-password') {
+    return (
+      <Shell viewer={null}>
+        <NewPasswordPage because={state.because} />
       </Shell>
     );
   }
@@ -87,6 +99,19 @@ function SignedIn({ config }: { config: Config }) {
   );
 }
 
+/** The tab that began goes on; this one was for the provider only. */
+function ConsentDone({ provider }: { provider: string }) {
+  // A browser closes what a script has opened; where it does not, the page says that one may.
+  useEffect(() => window.close(), []);
+  return (
+    <Shell viewer={null}>
+      <Page title={connectedText(provider)}>
+        <p>You can close this tab. The one that you came from goes on.</p>
+      </Page>
+    </Shell>
+  );
+}
+
 function Starting() {
   return (
     <Shell viewer={null}>
@@ -100,5 +125,6 @@ function Starting() {
   );
 }
 
+announceConsent();
 const root = document.getElementById('app');
 if (root) render(<App />, root);

@@ -1,7 +1,7 @@
 // Who is signed in. Tokens live in this module's memory and nowhere else: a reload asks again, unless another tab of
 // the same browser is signed in and hands its session over.
 import type { Config } from './api-types.ts';
-import { ApiError, postAuth, takeTokensFrom } from './api.ts';
+import { ApiError, callAuth, takeTokensFrom } from './api.ts';
 import { createStore } from './store.ts';
 
 interface Session {
@@ -14,7 +14,11 @@ interface Session {
 export type SignIn =
   | { state: 'unknown' }
   | { state: 'out'; notice: string | null }
+  /** Somebody who came by a mailed link, and has to choose a password first. */
+  | { state: 'new-password'; because: NewPassword }
   | { state: 'in' };
+
+export type NewPassword = 'invite' | 'recovery';
 
 type TabMessage = { kind: 'ask' } | { kind: 'session'; session: Session } | { kind: 'out' };
 
@@ -27,6 +31,8 @@ export const signIn = createStore<SignIn>({ state: 'unknown' });
 
 let config: Config | null = null;
 let session: Session | null = null;
+/** The session of somebody who has no password yet: it is good for nothing else until then. */
+let newcomer: Session | null = null;
 let renewal: Promise<string | null> | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('zixly-session') : null;
@@ -41,6 +47,10 @@ export async function startSession(known: Config): Promise<void> {
     if (!document.hidden && session && session.expiresAt - Date.now() < MARGIN_MS) void renew();
   });
   const link = takeFragment();
+  if (link?.session && link.because) {
+    newcomer = link.session;
+    return signIn.set({ state: 'new-password', because: link.because });
+  }
   if (link?.session) return open(link.session, true);
   if (link?.error) return void signIn.set({ state: 'out', notice: link.error });
   tabs?.postMessage({ kind: 'ask' } satisfies TabMessage);
@@ -48,15 +58,24 @@ export async function startSession(known: Config): Promise<void> {
 }
 
 export async function signInWithPassword(email: string, password: string): Promise<void> {
-  const answer = await postAuth(mustConfig(), '/token?grant_type=password', { email, password });
+  const answer = await callAuth(mustConfig(), 'POST', '/token?grant_type=password', { email, password });
   open(sessionOf(answer), true);
+}
+
+/** Gives the person of a mailed link a password, and lets him in. */
+export async function choosePassword(password: string): Promise<void> {
+  if (!newcomer) throw new ApiError(0, 'No link', 'The link is not good any more. Ask for a new one.');
+  await callAuth(mustConfig(), 'PUT', '/user', { password }, newcomer.accessToken);
+  const opened = newcomer;
+  newcomer = null;
+  open(opened, true);
 }
 
 /** Sends an e-mail with a link that signs in and comes back to this page. */
 export async function sendSignInLink(email: string): Promise<void> {
   const back = encodeURIComponent(`${location.origin}${location.pathname}${location.search}`);
   try {
-    await postAuth(mustConfig(), `/otp?redirect_to=${back}`, { email, create_user: false });
+    await callAuth(mustConfig(), 'POST', `/otp?redirect_to=${back}`, { email, create_user: false });
   } catch (error) {
     // So it answers for a stranger's address. Nobody is told whose addresses are known.
     if (!(error instanceof ApiError && error.title === 'otp_disabled')) throw error;
@@ -69,7 +88,7 @@ export async function signOut(): Promise<void> {
   close(null, true);
   if (token === undefined) return;
   try {
-    await postAuth(mustConfig(), '/logout?scope=global', {}, token);
+    await callAuth(mustConfig(), 'POST', '/logout?scope=global', {}, token);
   } catch (error) {
     const why = error instanceof ApiError ? error.message : String(error);
     signIn.set({ state: 'out', notice: `You are signed out here, but perhaps not elsewhere. ${why}` });
@@ -102,7 +121,7 @@ async function alone<T>(work: () => Promise<T>): Promise<T> {
 async function renewNow(): Promise<string | null> {
   if (!session) return null;
   try {
-    const answer = await postAuth(mustConfig(), '/token?grant_type=refresh_token', {
+    const answer = await callAuth(mustConfig(), 'POST', '/token?grant_type=refresh_token', {
       refresh_token: session.refreshToken,
     });
     open(sessionOf(answer), true);
@@ -139,12 +158,12 @@ function renewLater(ms: number): void {
 
 function hear(message: TabMessage): void {
   if (message.kind === 'ask' && session) tabs?.postMessage({ kind: 'session', session } satisfies TabMessage);
-  if (message.kind === 'session') open(message.session, false);
+  if (message.kind === 'session' && !newcomer) open(message.session, false);
   if (message.kind === 'out' && session) close('You have signed out in another tab.', false);
 }
 
 /** What a sign-in link left behind the `#`; it is taken out of the address and the history at once. */
-function takeFragment(): { session?: Session; error?: string } | null {
+function takeFragment(): { session?: Session; because?: NewPassword; error?: string } | null {
   const values = new URLSearchParams(location.hash.slice(1));
   const isOurs = values.has('access_token') || values.has('error_description') || values.has('error_code');
   if (!isOurs) return null;
@@ -152,7 +171,9 @@ function takeFragment(): { session?: Session; error?: string } | null {
   const problem = values.get('error_description');
   if (problem) return { error: `The link did not work: ${problem}. Ask for a new one.` };
   try {
-    return { session: sessionOf(Object.fromEntries(values)) };
+    const opened = sessionOf(Object.fromEntries(values));
+    const type = values.get('type');
+    return type === 'invite' || type === 'recovery' ? { session: opened, because: type } : { session: opened };
   } catch {
     return { error: 'The link did not work. Ask for a new one.' };
   }

@@ -26,3 +26,9 @@ export function whyReadOnly({ me }: Viewer): string | null {
   if (me.role === 'VIEWER') return 'Your role is VIEWER. Ask an admin for the role EDITOR to do this.';
   return null;
 }
+
+/** Why this person may set nothing up here, or null when they may. */
+export function whyNotAdmin({ me }: Viewer): string | null {
+  if (me.role === 'ADMIN' || me.is_platform_admin) return null;
+  return `Your role is ${me.role}. Ask an admin of ${me.tenant.name} to do this.`;
+}

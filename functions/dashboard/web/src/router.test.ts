@@ -8,7 +8,9 @@ test('every address names its view, and others none', () => {
   assert.deepEqual(routeOf('/jobs/7'), { view: 'job', id: '7' });
   assert.deepEqual(routeOf('/jobs/7/steps/find%20contact'), { view: 'step', id: '7', step: 'find contact' });
   assert.deepEqual(routeOf('/deliveries/7'), { view: 'delivery', id: '7' });
-  for (const path of ['/nonsense', '/jobs/7/steps', '/audit/7', '/jobs/7/steps/a/b']) {
+  assert.deepEqual(routeOf('/welcome'), { view: 'welcome' });
+  assert.deepEqual(routeOf('/workflows/trading-sweep'), { view: 'workflow', jobType: 'trading-sweep' });
+  for (const path of ['/nonsense', '/jobs/7/steps', '/audit/7', '/jobs/7/steps/a/b', '/users/7']) {
     assert.deepEqual(routeOf(path), { view: 'unknown' });
   }
   assert.deepEqual(routeOf('/jobs/%zz'), { view: 'job', id: '%zz' });

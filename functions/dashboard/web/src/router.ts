@@ -8,10 +8,25 @@ export interface Place {
 }
 
 export type Route =
-  | { view: 'overview' | 'jobs' | 'deliveries' | 'errors' | 'connections' | 'service' | 'audit' | 'unknown' }
+  | { view: 'overview' | (typeof LISTS)[number] | 'unknown' }
   | { view: 'job'; id: string }
   | { view: 'step'; id: string; step: string }
-  | { view: 'delivery'; id: string };
+  | { view: 'delivery'; id: string }
+  | { view: 'workflow'; jobType: string };
+
+const LISTS = [
+  'jobs',
+  'deliveries',
+  'errors',
+  'connections',
+  'service',
+  'welcome',
+  'workflows',
+  'users',
+  'keys',
+  'audit',
+  'tenants',
+] as const;
 
 const place = createStore<Place>(readPlace());
 
@@ -59,11 +74,10 @@ export function routeOf(path: string): Route {
   if (first === 'jobs' && id && word === 'steps' && step && parts.length === 4) return { view: 'step', id, step };
   if (first === 'jobs' && id && parts.length === 2) return { view: 'job', id };
   if (first === 'deliveries' && id && parts.length === 2) return { view: 'delivery', id };
+  if (first === 'workflows' && id && parts.length === 2) return { view: 'workflow', jobType: id };
   if (parts.length === 1 && isList(first)) return { view: first };
   return { view: 'unknown' };
 }
-
-const LISTS = ['jobs', 'deliveries', 'errors', 'connections', 'service', 'audit'] as const;
 
 function isList(name: string): name is (typeof LISTS)[number] {
   return (LISTS as readonly string[]).includes(name);

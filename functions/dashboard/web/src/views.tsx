@@ -28,6 +28,18 @@ export function CurrentView({ route }: { route: Route }) {
       return <Later load={service} props={{}} />;
     case 'audit':
       return <Later load={audit} props={{}} />;
+    case 'welcome':
+      return <Later load={welcome} props={{}} />;
+    case 'workflows':
+      return <Later load={workflows} props={{}} />;
+    case 'workflow':
+      return <Later load={workflow} props={{ jobType: route.jobType }} />;
+    case 'users':
+      return <Later load={users} props={{}} />;
+    case 'keys':
+      return <Later load={keys} props={{}} />;
+    case 'tenants':
+      return <Later load={tenants} props={{}} />;
     case 'unknown':
       return <Unknown />;
   }
@@ -42,6 +54,14 @@ const errors = () => later().then((views) => views.ErrorsPage);
 const connections = () => later().then((views) => views.ConnectionsPage);
 const service = () => later().then((views) => views.ServicePage);
 const audit = () => later().then((views) => views.AuditPage);
+
+const setUp = () => import('./set-up.ts');
+const welcome = () => setUp().then((views) => views.WelcomePage);
+const workflows = () => setUp().then((views) => views.WorkflowsPage);
+const workflow = () => setUp().then((views) => views.WorkflowPage);
+const users = () => setUp().then((views) => views.UsersPage);
+const keys = () => setUp().then((views) => views.KeysPage);
+const tenants = () => setUp().then((views) => views.TenantsPage);
 
 function Unknown() {
   return (

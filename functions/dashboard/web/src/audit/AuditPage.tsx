@@ -3,24 +3,23 @@ import type { AuditEntry, AuditPage as Page_ } from '../api-types.ts';
 import { fetchAudit } from '../api.ts';
 import { useViewer } from '../me.ts';
 import { usePages } from '../pages.ts';
+import { AdminOnly } from '../ui/AdminOnly.tsx';
 import { Empty, Page, Show, Skeleton } from '../ui/Frame.tsx';
-import { JsonTree } from '../ui/JsonTree.tsx';
 import { ListFoot } from '../ui/ListFoot.tsx';
+import { Cell, PlainTable, RowHead } from '../ui/PlainTable.tsx';
 import { Line } from '../ui/Text.tsx';
 import { RelativeTime } from '../ui/Time.tsx';
+import { changesOf, type FieldChange } from './diff.ts';
+
+/** So many changed fields need not be unfolded. */
+const SHOWN_AT_ONCE = 5;
 
 export function AuditPage() {
-  const { me } = useViewer();
-  if (me.role !== 'ADMIN' && !me.is_platform_admin) {
-    return (
-      <Page title="Audit">
-        <Empty title="Only an admin can see who did what.">
-          Your role is {me.role}. Ask an admin of {me.tenant.name} if you need to know.
-        </Empty>
-      </Page>
-    );
-  }
-  return <Entries />;
+  return (
+    <AdminOnly title="Audit">
+      <Entries />
+    </AdminOnly>
+  );
 }
 
 function Entries() {
@@ -54,7 +53,7 @@ function Entries() {
 }
 
 function Entry({ entry }: { entry: AuditEntry }) {
-  const hasDetail = entry.before !== null || entry.after !== null;
+  const changes = changesOf(entry.before, entry.after);
   return (
     <li>
       <div class="entry-head">
@@ -77,15 +76,46 @@ function Entry({ entry }: { entry: AuditEntry }) {
           </>
         )}
       </p>
-      {hasDetail && (
-        <details class="fold">
+      {changes.length > 0 && (
+        <details class="fold" open={changes.length <= SHOWN_AT_ONCE}>
           <summary>Before and after</summary>
-          <div class="columns">
-            <JsonTree value={entry.before} label="before" />
-            <JsonTree value={entry.after} label="after" />
-          </div>
+          <Changes changes={changes} of={`${entry.action} ${entry.subject}`} />
         </details>
       )}
     </li>
+  );
+}
+
+function Changes({ changes, of }: { changes: readonly FieldChange[]; of: string }) {
+  return (
+    <PlainTable label={`What changed: ${of}`} columns={['Field', 'Before', 'After']}>
+      {changes.map(({ path, before, after }) => (
+        <tr role="row" key={path}>
+          <RowHead>
+            <Line text={path || 'value'} most={120} />
+          </RowHead>
+          <Value label="Before" text={before} isGone />
+          <Value label="After" text={after} />
+        </tr>
+      ))}
+    </PlainTable>
+  );
+}
+
+function Value({ label, text, isGone = false }: { label: string; text: string | null; isGone?: boolean }) {
+  if (text === null) {
+    return (
+      <Cell label={label}>
+        <span class="muted">—</span>
+      </Cell>
+    );
+  }
+  const Changed = isGone ? 'del' : 'ins';
+  return (
+    <Cell label={label}>
+      <Changed>
+        <Line text={text} most={400} />
+      </Changed>
+    </Cell>
   );
 }

@@ -1,167 +1,139 @@
-// Is each connected system well, and does each workflow run?
-import type { Connection, WorkflowStatus } from '../api-types.ts';
+// Is each connected system well, and does each workflow run? Here an admin connects and disconnects.
+import { useEffect } from 'preact/hooks';
+import type { SyncStatus, WorkflowStatus } from '../api-types.ts';
 import { fetchSyncStatus } from '../api.ts';
+import { connectedText, consentEnd } from '../consent-end.ts';
 import { useNews } from '../live.ts';
 import { useView } from '../load.ts';
-import { useViewer } from '../me.ts';
-import { providerName } from '../text.ts';
-import { count, counted, duration } from '../time.ts';
+import { useViewer, whyNotAdmin } from '../me.ts';
+import { counted } from '../time.ts';
 import { Card, Empty, Page, Show, Skeleton } from '../ui/Frame.tsx';
 import { Link } from '../ui/Link.tsx';
-import { EventJobStatus, Mark, type Tone } from '../ui/Status.tsx';
+import { Cell, PlainTable, RowHead } from '../ui/PlainTable.tsx';
+import { EventJobStatus, Mark } from '../ui/Status.tsx';
 import { Line } from '../ui/Text.tsx';
 import { RelativeTime } from '../ui/Time.tsx';
+import { showToast } from '../ui/Toast.tsx';
 import { nameOf } from '../jobs/jobs.ts';
+import { ConnectButton, ConsentNote, useConnecting } from './Connect.tsx';
+import { ConnectionTile } from './ConnectionTile.tsx';
 
-const STATES: Record<Connection['state'], { tone: Tone; word: string; meaning: string }> = {
-  HEALTHY: { tone: 'good', word: 'Healthy', meaning: 'The provider lets us in.' },
-  NEEDS_AUTHORISATION: {
-    tone: 'bad',
-    word: 'Needs authorisation',
-    meaning: 'The provider does not let us in any more: an admin has to connect it again.',
-  },
-  RATE_LIMITED: { tone: 'warn', word: 'Rate-limited', meaning: 'The provider wants fewer calls; jobs wait by themselves.' },
-};
+const PROVIDERS = ['xero', 'hubspot', 'shopify', 'asana', 'slack'];
 
 export function ConnectionsPage() {
   const { tenant } = useViewer();
   const { view, reload } = useView(`sync|${tenant ?? ''}`, (signal) => fetchSyncStatus(tenant, signal));
   useNews((news) => news.kind === 'refresh' && reload());
+  useEffect(() => {
+    const end = consentEnd.get();
+    if (!end) return;
+    consentEnd.set(null);
+    showToast(connectedText(end.provider), 'good');
+  }, []);
   return (
     <Page title="Connections">
       <Show view={view} reload={reload} skeleton={<Skeleton rows={2} height={240} />}>
-        {({ connections, workflows, jobs_waiting_for_authorisation: waiting }) => (
-          <>
-            {waiting > 0 && (
-              <p class="lead">
-                <Link href="/jobs" query={{ status: 'WAITING' }}>
-                  {counted(waiting, 'job')}
-                </Link>{' '}
-                {waiting === 1 ? 'waits' : 'wait'} for a new authorisation.
-              </p>
-            )}
-            {connections.length === 0 ? (
-              <Empty title="Nothing is connected yet.">An admin connects a system; it is then shown here.</Empty>
-            ) : (
-              <ul class="tiles" aria-label="Connections">
-                {connections.map((connection) => (
-                  <ConnectionTile key={connection.connection_id} connection={connection} />
-                ))}
-              </ul>
-            )}
-            <Card title="Workflows">
-              <Workflows workflows={workflows} />
-            </Card>
-          </>
-        )}
+        {(sync) => <Connections sync={sync} reload={reload} />}
       </Show>
     </Page>
   );
 }
 
-function ConnectionTile({ connection }: { connection: Connection }) {
-  const { tone, word, meaning } = STATES[connection.state];
+function Connections({ sync, reload }: { sync: SyncStatus; reload: () => void }) {
+  const { connections, workflows, jobs_waiting_for_authorisation: waiting } = sync;
+  const connecting = useConnecting(connections, reload);
+  const isAdmin = whyNotAdmin(useViewer()) === null;
   return (
-    <li class="card tile">
-      <div class="tile-head">
-        <strong>{providerName(connection.provider)}</strong>
-        <Mark tone={tone} word={word} tip={meaning} />
-      </div>
-      <p>
-        <Line text={connection.account_name} most={80} />
-        <br />
-        <span class="muted small">
-          <Line text={connection.account_id} most={60} />
-        </span>
-      </p>
-      {connection.state === 'NEEDS_AUTHORISATION' && (
-        <p class="small">
-          An admin has to connect it again; its jobs wait for that.
+    <>
+      <ConsentNote />
+      {waiting > 0 && (
+        <p class="lead">
+          <Link href="/jobs" query={{ status: 'WAITING' }}>
+            {counted(waiting, 'job')}
+          </Link>{' '}
+          {waiting === 1 ? 'waits' : 'wait'} for a new authorisation.
         </p>
       )}
-      {connection.limited_until !== null && (
-        <p class="small">
-          Limited, again <RelativeTime at={connection.limited_until} isStop />
-        </p>
+      {connections.length === 0 ? (
+        <Empty title="Nothing is connected yet.">
+          {isAdmin ? (
+            <>
+              Connect a system below, or let the <Link href="/welcome">first run</Link> lead you.
+            </>
+          ) : (
+            'An admin connects a system; it is then shown here.'
+          )}
+        </Empty>
+      ) : (
+        <ul class="tiles" aria-label="Connections">
+          {connections.map((connection) => (
+            <ConnectionTile
+              key={connection.connection_id}
+              connection={connection}
+              waiting={waiting}
+              connecting={connecting}
+              onChange={reload}
+            />
+          ))}
+        </ul>
       )}
-      <BudgetMeter connection={connection} />
-      <dl class="facts">
-        <dt>Last event</dt>
-        <dd>
-          <RelativeTime at={connection.last_event_at} isStop />
-        </dd>
-        {connection.next_poll_at !== null && (
-          <>
-            <dt>Next look</dt>
-            <dd>
-              <RelativeTime at={connection.next_poll_at} isStop />
-            </dd>
-          </>
-        )}
-      </dl>
-    </li>
-  );
-}
-
-function BudgetMeter({ connection: { budget, provider } }: { connection: Connection }) {
-  if (!budget) return <p class="muted small budget">No calls lately, so no rate budget to show.</p>;
-  const label = `${count(budget.left)} of ${count(budget.limit)} calls left in ${duration(budget.window_ms)}`;
-  return (
-    <div class="budget">
-      <meter
-        min={0}
-        max={budget.limit}
-        low={budget.limit * 0.15}
-        optimum={budget.limit}
-        value={budget.left}
-        aria-label={`Rate budget of ${providerName(provider)}: ${label}`}
-      />
-      <span class="muted small">{label}</span>
-    </div>
+      <Card title="Connect a system" class="connect">
+        <div class="buttons">
+          {PROVIDERS.map((provider) => (
+            <ConnectButton key={provider} provider={provider} connecting={connecting} />
+          ))}
+        </div>
+        <p class="muted small">
+          The provider asks you in a tab of its own what Zixly may do, and you can take it back at any time.
+        </p>
+      </Card>
+      <Card title="Workflows">
+        <Workflows workflows={workflows} />
+      </Card>
+      {connecting.dialog}
+    </>
   );
 }
 
 function Workflows({ workflows }: { workflows: readonly WorkflowStatus[] }) {
-  // The roles are those that the elements have anyway; the style of a narrow window would take them away.
+  const isAdmin = whyNotAdmin(useViewer()) === null;
   return (
-    <table class="plain" role="table">
-      <thead role="rowgroup">
-        <tr role="row">
-          <th role="columnheader" scope="col">Workflow</th>
-          <th role="columnheader" scope="col">State</th>
-          <th role="columnheader" scope="col">Last job</th>
-          <th role="columnheader" scope="col">When</th>
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {workflows.map((workflow) => (
-          <tr role="row" key={workflow.job_type}>
-            <th role="rowheader" scope="row">
-              <Link href="/jobs" query={{ workflow: workflow.job_type }}>
-                {workflow.job_type}
+    <PlainTable label="Workflows" columns={['Workflow', 'State', 'Last job', 'When']}>
+      {workflows.map((workflow) => (
+        <tr role="row" key={workflow.job_type}>
+          <RowHead>
+            <Link href="/jobs" query={{ workflow: workflow.job_type }}>
+              {workflow.job_type}
+            </Link>
+          </RowHead>
+          <Cell>
+            {workflow.is_enabled ? (
+              <Mark tone="good" word="On" />
+            ) : isAdmin ? (
+              <Link href={`/workflows/${workflow.job_type}`} aria-label={`${workflow.job_type} is off: set it up`}>
+                <Mark tone="quiet" word="Off" />
               </Link>
-            </th>
-            <td role="cell">
-              {workflow.is_enabled ? <Mark tone="good" word="On" /> : <Mark tone="quiet" word="Off" tip="An admin can turn it on." />}
-            </td>
-            <td role="cell">
-              {workflow.last_job ? (
-                <span class="entry-job">
-                  <EventJobStatus job={workflow.last_job} />
-                  <Link href={`/jobs/${workflow.last_job.job_id}`}>
-                    <Line text={nameOf(workflow.last_job)} most={60} />
-                  </Link>
-                </span>
-              ) : (
-                <span class="muted">none yet</span>
-              )}
-            </td>
-            <td role="cell">
-              <RelativeTime at={workflow.last_job_at} isStop />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            ) : (
+              <Mark tone="quiet" word="Off" tip="An admin can turn it on." />
+            )}
+          </Cell>
+          <Cell>
+            {workflow.last_job ? (
+              <span class="entry-job">
+                <EventJobStatus job={workflow.last_job} />
+                <Link href={`/jobs/${workflow.last_job.job_id}`}>
+                  <Line text={nameOf(workflow.last_job)} most={60} />
+                </Link>
+              </span>
+            ) : (
+              <span class="muted">none yet</span>
+            )}
+          </Cell>
+          <Cell>
+            <RelativeTime at={workflow.last_job_at} isStop />
+          </Cell>
+        </tr>
+      ))}
+    </PlainTable>
   );
 }

@@ -13,21 +13,25 @@ const STATES: Record<Effect['status'], { tone: Tone; word: string; meaning: stri
   DONE: { tone: 'good', word: 'Done', meaning: 'The record is there.' },
   REFUSED: { tone: 'bad', word: 'Refused', meaning: 'The provider did not take it.' },
   UNKNOWN: { tone: 'warn', word: 'Unknown', meaning: 'The answer was lost and nobody can look; it is not sent twice.' },
+  DRY_RUN: { tone: 'quiet', word: 'Would write', meaning: 'A dry run: nothing was sent, and there is no record.' },
 };
 
 export function Effects({ effects }: { effects: readonly Effect[] }) {
   return (
     <Card title="Effects" id="effects">
-      {effects.length === 0 ? (
-        <Empty title="Nothing written in another system." />
-      ) : (
-        <ul class="entries">
-          {effects.map((effect) => (
-            <EffectEntry key={effect.effect_id} effect={effect} />
-          ))}
-        </ul>
-      )}
+      <EffectList effects={effects} />
     </Card>
+  );
+}
+
+export function EffectList({ effects }: { effects: readonly Effect[] }) {
+  if (effects.length === 0) return <Empty title="Nothing written in another system." />;
+  return (
+    <ul class="entries">
+      {effects.map((effect) => (
+        <EffectEntry key={effect.effect_id} effect={effect} />
+      ))}
+    </ul>
   );
 }
 
@@ -46,7 +50,7 @@ function EffectEntry({ effect }: { effect: Effect }) {
       </div>
       <p class="muted small">
         <ExternalLink href={effect.url}>
-          <Line text={effect.provider_record_id ?? effect.target} most={120} />
+          <Line text={recordOf(effect)} most={120} />
         </ExternalLink>
         {effect.settled_by === 'look' && ' · found by looking, after the answer was lost'}
         {effect.writes > 1 && ` · sent ${effect.writes} times`}
@@ -57,4 +61,9 @@ function EffectEntry({ effect }: { effect: Effect }) {
       </details>
     </li>
   );
+}
+
+/** A dry run has a stand-in for an id, which says nothing. */
+function recordOf({ status, provider_record_id, target }: Effect): string {
+  return status === 'DRY_RUN' ? target : (provider_record_id ?? target);
 }

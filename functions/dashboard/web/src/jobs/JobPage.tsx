@@ -9,16 +9,16 @@ import { providerName, shortId } from '../text.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { Fact } from '../ui/Fact.tsx';
 import { Card, type Crumb, Page, Show, Skeleton } from '../ui/Frame.tsx';
-import { Icon } from '../ui/Icon.tsx';
 import { JsonTree } from '../ui/JsonTree.tsx';
 import { Link } from '../ui/Link.tsx';
-import { Status } from '../ui/Status.tsx';
-import { Block, Line } from '../ui/Text.tsx';
-import { DueTime, Duration, RelativeTime, useNow } from '../ui/Time.tsx';
+import { Mark, Status } from '../ui/Status.tsx';
+import { Line } from '../ui/Text.tsx';
+import { Duration, RelativeTime, useNow } from '../ui/Time.tsx';
 import { Effects } from './Effects.tsx';
 import { JobButtons, useJobActions } from './JobActions.tsx';
-import { isEnded, nameOf, runMs, statusOf, summaryOf, WAITING_WORDS } from './jobs.ts';
+import { isEnded, nameOf, runMs, statusOf } from './jobs.ts';
 import { RelatedRecords } from './RelatedRecords.tsx';
+import { StateNote } from './StateNote.tsx';
 import { Waterfall } from './Waterfall.tsx';
 
 export function JobPage({ id }: { id: string }) {
@@ -33,6 +33,7 @@ export function JobPage({ id }: { id: string }) {
         <>
           <Line text={name} most={80} />
           {job && <Status status={statusOf(job, job.result)} />}
+          {job?.is_dry_run && <Mark tone="quiet" word="Dry run" tip="It was tried only: nothing is written anywhere." />}
         </>
       }
       actions={job && <JobButtons job={job} actions={actions} />}
@@ -128,58 +129,6 @@ function Facts({ job }: { job: JobDetail }) {
   );
 }
 
-/** The one thing to know about the state that the job is in. */
-function StateNote({ job }: { job: JobDetail }) {
-  const summary = summaryOf(job.result);
-  return (
-    <>
-      {job.request && (
-        <p class="note" role="status">
-          <Icon name="WAITING" />
-          <span>
-            {job.request.kind === 'WAKE' ? 'Somebody wants it to go on' : `${sentenceCase(job.request.kind)} was asked for`}
-            {job.request.by && (
-              <>
-                {' '}
-                by <Line text={job.request.by} most={80} />
-              </>
-            )}{' '}
-            <RelativeTime at={job.request.at} isStop />. The worker does it next.
-          </span>
-        </p>
-      )}
-      {job.error_message !== null && (
-        <section class="note is-problem" aria-label="Error">
-          <Icon name="warning" />
-          <Block text={job.error_message} most={600} label="Text of the error" />
-          <CopyButton text={() => job.error_message ?? ''} label="Copy error" />
-        </section>
-      )}
-      {!isEnded(job.status) && job.waiting_reason !== null && (
-        <p class="note is-waiting">
-          <Icon name="WAITING" />
-          <span>
-            Waits {WAITING_WORDS[job.waiting_reason]}
-            {job.due_at && (
-              <>
-                , <DueTime key={job.due_at} at={job.due_at} />
-              </>
-            )}
-            .{' '}
-            {job.waiting_reason === 'reauthorisation' && <Link href="/connections">See the connections</Link>}
-          </span>
-        </p>
-      )}
-      {summary !== null && (
-        <p class={`note ${statusOf(job, job.result) === 'COMPLETED' ? 'is-good' : ''}`}>
-          <Icon name={statusOf(job, job.result)} />
-          <Line text={summary} most={400} />
-        </p>
-      )}
-    </>
-  );
-}
-
 /** Delivery and event, or who triggered it. */
 function Origin({ job }: { job: JobDetail }) {
   return (
@@ -231,10 +180,6 @@ function Origin({ job }: { job: JobDetail }) {
       </dl>
     </Card>
   );
-}
-
-function sentenceCase(word: string): string {
-  return word.charAt(0) + word.slice(1).toLowerCase();
 }
 
 function JobSkeleton() {

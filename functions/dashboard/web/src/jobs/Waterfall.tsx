@@ -9,14 +9,15 @@ import { isEnded, WAITING_WORDS } from './jobs.ts';
 /** With the place for the last label. */
 const MOST_TICKS = 6;
 
-export function Waterfall({ job }: { job: JobDetail }) {
+/** `mostTicks` is less where it has to be narrow. */
+export function Waterfall({ job, mostTicks = MOST_TICKS }: { job: JobDetail; mostTicks?: number }) {
   const now = useNow(!isEnded(job.status));
   const shape = waterfallOf(job, now);
   const total = shape.to - shape.from;
   return (
     <div class="waterfall">
       <div class="waterfall-axis" aria-hidden="true">
-        {ticks(total, MOST_TICKS).map((mark) => (
+        {ticks(total, mostTicks).map((mark) => (
           <span key={mark} style={{ left: `${(mark / total) * 100}%` }}>
             {mark === 0 ? '0' : duration(mark)}
           </span>

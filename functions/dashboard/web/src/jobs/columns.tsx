@@ -64,7 +64,7 @@ function Note({ job }: { job: JobSummary }) {
       </span>
     );
   }
-  if (isEnded(job.status) || job.waiting_reason === null) return null;
+  if (isEnded(job.status) || job.waiting_reason === null) return job.is_dry_run ? <span class="muted line">Dry run</span> : null;
   return (
     <span class="muted line">
       {WAITING_WORDS[job.waiting_reason]}

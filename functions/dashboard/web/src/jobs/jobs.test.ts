@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobChange, JobSummary } from '../api-types.ts';
-import { appendRows, columnsFrom, columnsText, patchRows, renewPage, runMs, statusOf, whyStateForbids } from './jobs.ts';
+import {
+  appendRows,
+  columnsFrom,
+  columnsText,
+  patchRows,
+  renewPage,
+  runMs,
+  statusOf,
+  whyStateForbids,
+} from './jobs.ts';
 
 function job(id: string, more: Partial<JobSummary> = {}): JobSummary {
   return {
@@ -9,6 +18,7 @@ function job(id: string, more: Partial<JobSummary> = {}): JobSummary {
     job_type: 'xero-invoice-to-hubspot',
     status: 'RUNNING',
     about: 'INV-0006',
+    is_dry_run: false,
     provider: 'xero',
     created_at: '2026-11-22T13:00:00Z',
     started_at: '2026-11-22T13:00:01Z',

@@ -2,12 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ErrorGroup, Numbers, Overview, SyncStatus } from '../api-types.ts';
-import { fetchErrors, fetchOverview, fetchSyncStatus } from '../api.ts';
+import { fetchErrors, fetchJobs, fetchOverview, fetchSyncStatus } from '../api.ts';
 import { DurationScatter } from '../charts/DurationScatter.tsx';
 import { StatusTimeline } from '../charts/StatusTimeline.tsx';
 import { useNews } from '../live.ts';
 import { loadAhead, useView, type View } from '../load.ts';
-import { useViewer } from '../me.ts';
+import { useViewer, whyNotAdmin } from '../me.ts';
 import { setQuery, usePlace } from '../router.ts';
 import { age, count, counted, duration, rangeBounds, rangeFrom, type TimeRange } from '../time.ts';
 import { Card, Empty, Page, Show, Skeleton } from '../ui/Frame.tsx';
@@ -89,7 +89,7 @@ function Attention({ numbers, sync, isKnown }: AttentionProps) {
   return (
     <Card title="Needs attention" class="attention" aside={matters.length > 0 ? count(matters.length) : undefined}>
       {!isKnown && <Skeleton rows={2} height={36} />}
-      {isKnown && matters.length === 0 && <AllWell numbers={numbers} />}
+      {isKnown && matters.length === 0 && <NothingWrong numbers={numbers} />}
       {matters.length > 0 && (
         <ul tabIndex={0} aria-label="What needs attention">
           {matters.map((matter) => (
@@ -103,6 +103,36 @@ function Attention({ numbers, sync, isKnown }: AttentionProps) {
         </ul>
       )}
     </Card>
+  );
+}
+
+/** Where nothing has completed today, perhaps nothing ever has. */
+function NothingWrong({ numbers }: { numbers: Numbers }) {
+  return numbers.completed_today > 0 ? <AllWell numbers={numbers} /> : <QuietDay numbers={numbers} />;
+}
+
+function QuietDay({ numbers }: { numbers: Numbers }) {
+  const { tenant } = useViewer();
+  const { view } = useView(`completed|${tenant ?? ''}`, (signal) =>
+    fetchJobs({ tenant, status: 'COMPLETED', limit: '1' }, signal),
+  );
+  if (view.state === 'loading') return <Skeleton rows={2} height={36} />;
+  const isNew = view.state === 'ready' && view.data.jobs.length === 0;
+  return isNew ? <Welcome /> : <AllWell numbers={numbers} />;
+}
+
+function Welcome() {
+  const whyNot = whyNotAdmin(useViewer());
+  return (
+    <div class="all-well">
+      <strong>No job has completed here yet.</strong>
+      <span class="muted">{whyNot === null ? 'Connect two systems and send a test event: four steps.' : whyNot}</span>
+      {whyNot === null && (
+        <Link class="button is-main" href="/welcome">
+          Begin the first run
+        </Link>
+      )}
+    </div>
   );
 }
 

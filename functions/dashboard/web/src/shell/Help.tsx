@@ -16,7 +16,11 @@ const SHORTCUTS: readonly Shortcut[] = [
   { keys: 'g e', does: 'Go to errors' },
   { keys: 'g c', does: 'Go to connections' },
   { keys: 'g s', does: 'Go to service' },
+  { keys: 'g w', does: 'Go to workflows' },
+  { keys: 'g u', does: 'Go to users' },
+  { keys: 'g k', does: 'Go to keys' },
   { keys: 'g a', does: 'Go to audit' },
+  { keys: 'g t', does: 'Go to tenants' },
   { keys: '?', does: 'Show this list' },
   { keys: 'Esc', does: 'Close what is open' },
 ];

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useShortcut } from '../keyboard.ts';
-import type { Viewer } from '../me.ts';
+import { type Viewer, whyNotAdmin } from '../me.ts';
 import { hrefTo, navigate, usePlace } from '../router.ts';
 import { Icon, type IconName } from '../ui/Icon.tsx';
 import { Link } from '../ui/Link.tsx';
@@ -15,17 +15,25 @@ interface Entry {
   label: string;
   icon: IconName;
   keys: string;
-  isForAdmin?: boolean;
+  isForPlatform?: boolean;
 }
 
-export const ENTRIES: readonly Entry[] = [
+const ENTRIES: readonly Entry[] = [
   { path: '/', label: 'Overview', icon: 'overview', keys: 'g o' },
   { path: '/jobs', label: 'Jobs', icon: 'jobs', keys: 'g j' },
   { path: '/deliveries', label: 'Deliveries', icon: 'deliveries', keys: 'g d' },
   { path: '/errors', label: 'Errors', icon: 'errors', keys: 'g e' },
   { path: '/connections', label: 'Connections', icon: 'connections', keys: 'g c' },
   { path: '/service', label: 'Service', icon: 'service', keys: 'g s' },
-  { path: '/audit', label: 'Audit', icon: 'audit', keys: 'g a', isForAdmin: true },
+];
+
+/** For admins. */
+const SET_UP: readonly Entry[] = [
+  { path: '/workflows', label: 'Workflows', icon: 'workflows', keys: 'g w' },
+  { path: '/users', label: 'Users', icon: 'users', keys: 'g u' },
+  { path: '/keys', label: 'Keys', icon: 'keys', keys: 'g k' },
+  { path: '/audit', label: 'Audit', icon: 'audit', keys: 'g a' },
+  { path: '/tenants', label: 'Tenants', icon: 'tenants', keys: 'g t', isForPlatform: true },
 ];
 
 /** `viewer` is null while nobody is signed in: the frame is there, but leads nowhere. */
@@ -47,9 +55,10 @@ export function Shell({ viewer, children }: { viewer: Viewer | null; children: C
         <nav aria-label="Views" inert={!viewer} class={viewer ? '' : 'is-locked'}>
           <ul>
             {ENTRIES.map((entry) => (
-              <NavEntry key={entry.path} entry={entry} path={path} isShown={isShown(entry, viewer)} />
+              <NavEntry key={entry.path} entry={entry} path={path} isShown />
             ))}
           </ul>
+          {viewer && <SetUpEntries viewer={viewer} path={path} />}
         </nav>
         {viewer && (
           <div class="rail-foot">
@@ -63,6 +72,28 @@ export function Shell({ viewer, children }: { viewer: Viewer | null; children: C
         {children}
       </main>
       {isHelpOpen && <Help onClose={() => setHelpOpen(false)} />}
+    </>
+  );
+}
+
+function SetUpEntries({ viewer, path }: { viewer: Viewer; path: string }) {
+  const isAdmin = whyNotAdmin(viewer) === null;
+  const entries = SET_UP.map((entry) => (
+    <NavEntry
+      key={entry.path}
+      entry={entry}
+      path={path}
+      isShown={isAdmin && (!entry.isForPlatform || viewer.me.is_platform_admin)}
+    />
+  ));
+  // The keys lead there whoever presses them: the page says why not.
+  if (!isAdmin) return <>{entries}</>;
+  return (
+    <>
+      <p class="nav-group" id="set-up">
+        Set up
+      </p>
+      <ul aria-labelledby="set-up">{entries}</ul>
     </>
   );
 }
@@ -94,11 +125,6 @@ function OtherTenant({ viewer: { me } }: { viewer: Viewer }) {
       </Link>
     </p>
   );
-}
-
-function isShown(entry: Entry, viewer: Viewer | null): boolean {
-  if (!entry.isForAdmin) return true;
-  return viewer !== null && (viewer.me.role === 'ADMIN' || viewer.me.is_platform_admin);
 }
 
 /** On a narrow window the entries scroll sideways. */

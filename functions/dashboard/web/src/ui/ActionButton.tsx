@@ -9,17 +9,23 @@ interface Props {
   onPress: () => void;
   /** The key that does the same. */
   keys?: string;
+  /** What it is called where its own text would not tell it from the next. */
+  label?: string;
+  isSmall?: boolean;
+  isMain?: boolean;
   children: ComponentChildren;
 }
 
-export function ActionButton({ whyNot, onPress, keys, children }: Props) {
+export function ActionButton({ whyNot, onPress, keys, label, isSmall, isMain, children }: Props) {
   const reasonId = useId();
+  const classes = ['button', isSmall && 'is-small', isMain && whyNot === null && 'is-main'];
   return (
     <>
       {/* Not `disabled`, which would take the reason away from keyboard and pointer alike. */}
       <button
         type="button"
-        class="button"
+        class={classes.filter(Boolean).join(' ')}
+        aria-label={label}
         aria-disabled={whyNot !== null}
         aria-describedby={whyNot === null ? undefined : reasonId}
         aria-keyshortcuts={keys}
