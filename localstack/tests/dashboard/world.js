@@ -131,9 +131,9 @@ export async function until(words, holds) {
   }
 }
 
-/** Gives a provider a record. */
-export async function seed(provider, kind, record) {
-  return json(await fetch(`${env('SIM_URL')}/_sim/seed`, post({ provider, kind, record })));
+/** Gives a provider a record; in the demo business's account, or in another. */
+export async function seed(provider, kind, record, account) {
+  return json(await fetch(`${env('SIM_URL')}/_sim/seed`, post({ provider, kind, record, tenant_id: account })));
 }
 
 /** Lets the next calls of this method take seconds, so that their job can be seen running. */
@@ -152,11 +152,11 @@ export async function newestMail(to) {
   return mails.findLast((mail) => mail.to === to);
 }
 
-/** A paid invoice whose customer is in HubSpot; gives what identifies it. */
-export async function seedPaidInvoice(fields = {}) {
+/** A paid invoice whose customer is in HubSpot, at the demo business or another; gives what identifies it. */
+export async function seedPaidInvoice(fields = {}, business = {}) {
   const id = randomUUID();
   const email = `${id.slice(0, 8)}@example.com`;
-  const contact = await seed('hubspot', 'contact', { properties: { email } });
+  const contact = await seed('hubspot', 'contact', { properties: { email } }, business.portal);
   const invoice = {
     Type: 'ACCREC',
     InvoiceID: id,
@@ -170,7 +170,7 @@ export async function seedPaidInvoice(fields = {}) {
     Contact: { EmailAddress: email, Name: 'A customer' },
     ...fields,
   };
-  await seed('xero', 'invoice', invoice);
+  await seed('xero', 'invoice', invoice, business.organisation);
   return { id, number: invoice.InvoiceNumber, contactId: contact.id };
 }
 
@@ -191,6 +191,52 @@ export async function deliver(invoiceId, more = {}) {
   const headers = { 'content-type': 'application/json', 'x-xero-signature': signature };
   const answer = await fetch(`${env('WEBHOOK_URL')}/webhook/xero`, { method: 'POST', headers, body });
   assert.equal(answer.status, 200, await answer.text());
+}
+
+/** A new business with accounts at Xero and HubSpot, whose owner has been invited and has come in; his page, and what there is. */
+export async function newBusiness(t, name) {
+  const owner = `owner@${randomUUID().slice(0, 8)}.example`;
+  const accounts = { organisation: randomUUID(), portal: 10_000_000 + Math.floor(Math.random() * 80_000_000) };
+  await seed('xero', 'organisation', { id: accounts.organisation, name });
+  await seed('hubspot', 'portal', { id: accounts.portal, name });
+
+  const platform = await pageOf(t, 'platform_admin', '/tenants');
+  await platform.getByRole('button', { name: 'Make a tenant', exact: true }).click();
+  await platform.getByLabel('Name of the business').fill(name);
+  await platform.getByLabel('E-mail of its first admin').fill(owner);
+  await platform.getByRole('button', { name: 'Make tenant', exact: true }).click();
+  await platform.getByRole('table', { name: 'Tenants' }).getByText(name).waitFor();
+
+  const page = await newPage(t);
+  const mail = await until('the invitation has come', () => newestMail(owner));
+  await page.goto(mail.link);
+  await page.getByRole('heading', { level: 1, name: 'Welcome to Zixly' }).waitFor();
+  await page.getByLabel('New password').fill('a password of my own');
+  await page.getByRole('button', { name: 'Set password and go on' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  return { page, owner, name, ...accounts };
+}
+
+/** Clicks what leads to a provider, decides there, and comes back; only the account of this name is let into. */
+export async function consent(page, button, account, decision = 'Allow access') {
+  const [tab] = await Promise.all([page.context().waitForEvent('page'), button.click()]);
+  await tab.getByRole('button', { name: decision }).waitFor();
+  for (const choice of await tab.getByRole('checkbox').all()) await choice.uncheck();
+  const own = tab.getByLabel(account, { exact: true });
+  if ((await own.count()) > 0) await own.check();
+  await tab.getByRole('button', { name: decision }).click();
+  return tab;
+}
+
+/** How often the simulated HubSpot has written to a contact. */
+export async function writesTo(contactId) {
+  const { effects } = await json(await fetch(`${env('SIM_URL')}/_sim/effects?provider=hubspot`));
+  return effects.filter((effect) => effect.record_id === String(contactId)).length;
+}
+
+/** What the owner does in the provider's own pages: takes the app out of his account. */
+export async function removeAppAt(provider, account) {
+  await json(await fetch(`${env('SIM_URL')}/_sim/disconnect`, post({ provider, account })));
 }
 
 /** Calls for a sweep of the trading API; gives the job's id. */
