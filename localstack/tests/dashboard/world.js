@@ -228,10 +228,10 @@ export async function consent(page, button, account, decision = 'Allow access') 
   return tab;
 }
 
-/** How often the simulated HubSpot has written to a contact. */
-export async function writesTo(contactId) {
-  const { effects } = await json(await fetch(`${env('SIM_URL')}/_sim/effects?provider=hubspot`));
-  return effects.filter((effect) => effect.record_id === String(contactId)).length;
+/** How often a contact of the business was written to at HubSpot. */
+export async function writesTo({ portal }, contactId) {
+  const effects = await json(await fetch(`${env('SIM_URL')}/_sim/effects?provider=hubspot`));
+  return effects.filter(({ account, record_id: id }) => account === String(portal) && id === String(contactId)).length;
 }
 
 /** What the owner does in the provider's own pages: takes the app out of his account. */

@@ -26,16 +26,19 @@ const NOTE_USE: &str = "update api_keys set last_used_at = now() where api_key_i
 
 const LIST: &str = "
     select coalesce(json_agg(json_build_object(
-               'api_key_id', api_key_id, 'name', name, 'job_types', job_types, 'created_at', created_at,
-               'created_by', created_by, 'last_used_at', last_used_at, 'revoked_at', revoked_at)
+               'api_key_id', api_key_id, 'name', name, 'job_types', job_types, 'created_at', k.created_at,
+               'created_by', coalesce(u.email, created_by), 'last_used_at', last_used_at, 'revoked_at', revoked_at)
                order by api_key_id desc), '[]') as api_keys
-      from api_keys";
+      from api_keys k
+      left join users u on u.tenant_id = k.tenant_id and 'user/' || u.user_id = k.created_by";
 
 const FIND_OWN: &str = "
     select json_build_object(
-               'api_key_id', api_key_id, 'name', name, 'job_types', job_types, 'created_at', created_at,
-               'created_by', created_by, 'last_used_at', last_used_at, 'revoked_at', revoked_at) as api_key
-      from api_keys
+               'api_key_id', api_key_id, 'name', name, 'job_types', job_types, 'created_at', k.created_at,
+               'created_by', coalesce(u.email, created_by), 'last_used_at', last_used_at, 'revoked_at', revoked_at)
+               as api_key
+      from api_keys k
+      left join users u on u.tenant_id = k.tenant_id and 'user/' || u.user_id = k.created_by
      where api_key_id = $1";
 
 const REVOKE: &str = "update api_keys set revoked_at = now() where api_key_id = $1 and revoked_at is null";

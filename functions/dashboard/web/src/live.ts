@@ -12,6 +12,8 @@ export type LiveState = 'connecting' | 'live' | 'stream' | 'polling' | 'paused';
 export type News = { kind: 'job'; job: JobChange } | { kind: 'refresh' };
 
 const POLL_MS = 10_000;
+/** How long news are gathered before a view that shows sums of them is loaded again. */
+const SETTLE_MS = 4_000;
 /** How long a way that failed twice is left alone. */
 const LEFT_ALONE_MS = 60_000;
 /** API Gateway closes a socket that says nothing for ten minutes. */
@@ -32,6 +34,18 @@ export function useNews(take: (news: News) => void): void {
   const latest = useRef(take);
   latest.current = take;
   useEffect(() => followNews((news) => latest.current(news)), []);
+}
+
+/** Reloads soon after any news; many jobs at once are one reload. */
+export function useReloadOnNews(reload: () => void): void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useNews(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      reload();
+    }, SETTLE_MS);
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
 }
 
 export function followNews(take: (news: News) => void): () => void {

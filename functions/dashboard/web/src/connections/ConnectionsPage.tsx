@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { SyncStatus, WorkflowStatus } from '../api-types.ts';
 import { fetchSyncStatus } from '../api.ts';
 import { connectedText, consentEnd } from '../consent-end.ts';
-import { useNews } from '../live.ts';
+import { useReloadOnNews } from '../live.ts';
 import { useView } from '../load.ts';
 import { useViewer, whyNotAdmin } from '../me.ts';
 import { counted } from '../time.ts';
@@ -23,7 +23,8 @@ const PROVIDERS = ['xero', 'hubspot', 'shopify', 'asana', 'slack'];
 export function ConnectionsPage() {
   const { tenant } = useViewer();
   const { view, reload } = useView(`sync|${tenant ?? ''}`, (signal) => fetchSyncStatus(tenant, signal));
-  useNews((news) => news.kind === 'refresh' && reload());
+  // A job that is let in no more tells that its connection has ended.
+  useReloadOnNews(reload);
   useEffect(() => {
     const end = consentEnd.get();
     if (!end) return;

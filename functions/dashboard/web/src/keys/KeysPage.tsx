@@ -202,7 +202,7 @@ function ShownKey({ made, onClose }: { made: ShownApiKey; onClose: () => void })
           Copy it now into <Line text={made.api_key.name} most={100} />. It is shown this once; nobody can look it up later.
         </p>
         <p class="secret">
-          <code aria-label="The key">{made.key}</code>
+          <code>{made.key}</code>
           <CopyButton text={() => made.key} label="Copy the key" />
         </p>
         <p class="muted">Whoever has it can start what it opens. If it gets into wrong hands, revoke it.</p>

@@ -1,11 +1,10 @@
 // Is everything working? The numbers of now, what needs somebody, and the shape of the last hours.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import type { ErrorGroup, Numbers, Overview, SyncStatus } from '../api-types.ts';
 import { fetchErrors, fetchJobs, fetchOverview, fetchSyncStatus } from '../api.ts';
 import { DurationScatter } from '../charts/DurationScatter.tsx';
 import { StatusTimeline } from '../charts/StatusTimeline.tsx';
-import { useNews } from '../live.ts';
+import { useReloadOnNews } from '../live.ts';
 import { loadAhead, useView, type View } from '../load.ts';
 import { useViewer, whyNotAdmin } from '../me.ts';
 import { setQuery, usePlace } from '../router.ts';
@@ -18,9 +17,6 @@ import { Line } from '../ui/Text.tsx';
 import { RelativeTime, useNow } from '../ui/Time.tsx';
 import { WAITING_WORDS } from '../jobs/jobs.ts';
 import { mattersOf } from './attention.ts';
-
-/** News come one by one; the whole is added up again at most this often. */
-const SETTLE_MS = 4_000;
 
 export function OverviewPage() {
   const { tenant } = useViewer();
@@ -300,15 +296,4 @@ function OverviewSkeleton() {
 function rangeOnly(query: URLSearchParams): Record<string, string | null> {
   const range = rangeFrom(query, '24h');
   return { range: range.name || null, from: range.from, to: range.to };
-}
-
-function useReloadOnNews(reload: () => void): void {
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useNews(() => {
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined;
-      reload();
-    }, SETTLE_MS);
-  });
-  useEffect(() => () => clearTimeout(timer.current), []);
 }
