@@ -51,3 +51,37 @@ fn cookie_name(config: &AdminConfig, provider: Provider) -> String {
 fn is_https(config: &AdminConfig) -> bool {
     config.app_url.scheme() == "https"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(app_url: &str) -> AdminConfig {
+        AdminConfig::from_lookup(|name| {
+            Some(match name {
+                "APP_URL" => app_url.to_owned(),
+                "SHOPIFY_SHOP_URL" => "https://{shop}".to_owned(),
+                _ => "https://provider.example".to_owned(),
+            })
+        })
+        .expect("everything is set")
+    }
+
+    #[test]
+    fn over_https_the_cookie_is_this_hosts_and_no_others() {
+        let config = config("https://app.example.com");
+        let cookie = cookie(&config, Provider::Xero, "value", 600);
+        assert_eq!(
+            cookie.to_str().expect("it is plain text"),
+            "__Host-zixly-consent-xero=value; Path=/; HttpOnly; SameSite=Lax; Max-Age=600; Secure"
+        );
+        assert!(cookie.is_sensitive());
+    }
+
+    #[test]
+    fn the_browser_comes_back_to_the_pages_own_host() {
+        let config = config("https://app.example.com");
+        let url = redirect_url(&config, Provider::HubSpot);
+        assert_eq!(url.as_str(), "https://app.example.com/oauth/hubspot/callback");
+    }
+}

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use zixly_domain::{JobId, TenantId};
+use zixly_domain::{JobId, TenantId, TokenSet, TokenSetId};
+use zixly_secrets::TokenSets;
 
 use crate::scene::{CONTRACT, Scene, text};
 
@@ -84,7 +85,7 @@ async fn of_two_organisations_of_one_consent_one_can_end() {
     scene.connect("xero", &admin, &json!({}), &[ORGANISATION, OTHER]).await;
     disconnect(&scene, &admin, "Bay Café").await;
     assert_eq!(scene.connections(&admin).await, ["xero Bay Books HEALTHY"]);
-    assert_eq!(left_at_xero(&scene).await, [ORGANISATION]);
+    assert_eq!(calls(&scene, "xero").await.to_string().matches("DELETE").count(), 1);
     disconnect(&scene, &admin, "Bay Books").await;
     assert_eq!(scene.connections(&admin).await, Vec::<String>::new());
     let deeds = scene.deeds(tenant).await;
@@ -94,25 +95,12 @@ async fn of_two_organisations_of_one_consent_one_can_end() {
     assert_eq!(scene.connections(&admin).await, ["xero Bay Books HEALTHY"]);
 }
 
-/// What the stored tokens still open, as Xero says it.
-async fn left_at_xero(scene: &Scene) -> Vec<String> {
-    let url = format!("{}/_sim/calls?provider=xero", scene.simulator.url);
-    let calls: Value = scene.http.get(url).send().await.unwrap().json().await.unwrap();
-    let deleted = calls.to_string().matches("DELETE").count();
-    assert_eq!(deleted, 1, "{calls}");
-    vec![ORGANISATION.to_owned()]
-}
-
 #[tokio::test]
 async fn every_provider_is_told_that_a_connection_ends() {
     let (scene, _, admin) = world().await;
     scene.connect("hubspot", &admin, &json!({}), &["815"]).await;
     scene.connect("shopify", &admin, &json!({ "shop": "bay-books.myshopify.com" }), &[]).await;
     scene.connect("asana", &admin, &json!({}), &[]).await;
-    // Shopify takes it back with an access token only, and theirs have ended by now.
-    scene.control("clock", &json!({ "advance_s": 7200 })).await;
-    let sql = "select 1";
-    scene.database.superuser().await.batch_execute(sql).await.unwrap();
     let list = scene.get(CONNECTIONS, &admin).await;
     for connection in list["connections"].as_array().unwrap() {
         let path = format!("{CONNECTIONS}/{}", connection["connection_id"].as_str().unwrap());
@@ -122,6 +110,44 @@ async fn every_provider_is_told_that_a_connection_ends() {
         CONTRACT.assert_problem(&answer, StatusCode::NOT_FOUND);
     }
     assert_eq!(scene.connections(&admin).await, Vec::<String>::new());
+    for (provider, call) in
+        [("hubspot", "/token/revoke"), ("shopify", "graphql.json"), ("asana", "/oauth_revoke")]
+    {
+        let calls = calls(&scene, provider).await;
+        let told = calls.as_array().unwrap().iter().any(|it| {
+            it["path"].as_str().is_some_and(|path| path.ends_with(call)) && it["status"].as_u64() < Some(300)
+        });
+        assert!(told, "{provider}: {calls}");
+    }
+    assert!(scene.aws.token_sets().await.is_empty());
+}
+
+async fn calls(scene: &Scene, provider: &str) -> Value {
+    let url = format!("{}/_sim/calls?provider={provider}", scene.simulator.url);
+    scene.http.get(url).send().await.unwrap().json().await.unwrap()
+}
+
+/// Xero and Shopify take an authorisation back with an access token only, and both have new refresh tokens at each use.
+#[tokio::test]
+async fn tokens_that_have_ended_are_renewed_to_be_taken_back() {
+    let (scene, _, admin) = world().await;
+    scene.connect("xero", &admin, &json!({}), &[ORGANISATION]).await;
+    scene.connect("shopify", &admin, &json!({ "shop": "bay-books.myshopify.com" }), &[]).await;
+    let stored = TokenSets::new(&scene.aws.config, scene.aws.secret_prefix());
+    for id in scene.database.text("select string_agg(token_set_id::text, ' ') from connections").await.split(' ') {
+        let id: TokenSetId = id.parse().unwrap();
+        let token_set = stored.fetch(id).await.unwrap().token_set;
+        stored.create(id, &TokenSet { expires_at: Timestamp::now(), ..token_set }).await.unwrap();
+    }
+    for provider in ["xero", "shopify"] {
+        scene.control("faults", &json!({ "provider": provider, "fault": "expire" })).await;
+    }
+    disconnect(&scene, &admin, "Bay Books").await;
+    disconnect(&scene, &admin, "Bay Books Online").await;
+    let xero = calls(&scene, "xero").await.to_string();
+    assert!(xero.contains("DELETE"), "{xero}");
+    let refreshed = calls(&scene, "shopify").await.to_string().matches("access_token").count();
+    assert_eq!(refreshed, 2, "once for the code, once for the renewal");
 }
 
 #[tokio::test]
