@@ -124,6 +124,26 @@ language sql stable security definer set search_path = '' as $$
      order by t.name, t.tenant_id
 $$;
 
+-- Whether tokens, or an account, serve another connection too, whichever tenant's: then nothing is taken back or removed.
+create function is_token_set_needed(token_set_id uuid, connection_id uuid)
+returns boolean
+language sql stable security definer set search_path = '' as $$
+    select exists (select from public.connections c
+                    where c.token_set_id = is_token_set_needed.token_set_id
+                      and c.connection_id <> is_token_set_needed.connection_id
+                      and c.status <> 'REMOVED')
+$$;
+
+create function is_connected_elsewhere(provider text, account_id text)
+returns boolean
+language sql stable security definer set search_path = '' as $$
+    select exists (select from public.connections c
+                    where c.provider = is_connected_elsewhere.provider
+                      and c.account_id = is_connected_elsewhere.account_id
+                      and c.tenant_id <> nullif(current_setting('app.tenant_id', true), '')::uuid
+                      and c.status <> 'REMOVED')
+$$;
+
 grant zixly_router to current_user;
 grant create on schema public to zixly_router;
 
@@ -131,7 +151,10 @@ create or replace function find_targets(provider text, accounts text[])
 returns table (account text, tenant_id uuid, connection_id uuid, account_id text, workflows text[])
 language sql stable security definer set search_path = '' as $$
     select found.account, c.tenant_id, c.connection_id, c.account_id,
-           array(select s.job_type from public.workflow_settings s where s.tenant_id = c.tenant_id and s.enabled)
+           -- What a shop asks for by law it asks for after it has removed us, and no workflow is switched on for that.
+           case when c.status = 'REMOVED' then '{}'
+                else array(select s.job_type from public.workflow_settings s
+                            where s.tenant_id = c.tenant_id and s.enabled) end
       from (select c.account_id as account, c.connection_id
               from public.connections c
              where c.provider = find_targets.provider and c.account_id = any (find_targets.accounts)
@@ -140,7 +163,7 @@ language sql stable security definer set search_path = '' as $$
               from public.webhook_endpoints e
              where e.provider = find_targets.provider and e.endpoint = any (find_targets.accounts)) as found
       join public.connections c using (connection_id)
-     where c.status <> 'REMOVED'
+     where c.status <> 'REMOVED' or c.provider = 'shopify'
 $$;
 
 drop function find_api_key(bytea);
@@ -157,12 +180,15 @@ $$;
 alter function take_oauth_request owner to zixly_router;
 alter function end_waits_for_authorisation owner to zixly_router;
 alter function list_tenants_for owner to zixly_router;
+alter function is_token_set_needed owner to zixly_router;
+alter function is_connected_elsewhere owner to zixly_router;
 alter function find_api_key owner to zixly_router;
 revoke create on schema public from zixly_router;
-revoke all on function take_oauth_request, end_waits_for_authorisation, list_tenants_for, find_api_key from public;
+revoke all on function take_oauth_request, end_waits_for_authorisation, list_tenants_for, is_token_set_needed,
+                       is_connected_elsewhere, find_api_key from public;
 grant execute on function find_api_key to zixly_webhook;
 grant execute on function find_viewer, list_tenants_of_viewer, list_tenants_for, take_oauth_request,
-                          end_waits_for_authorisation
+                          end_waits_for_authorisation, is_token_set_needed, is_connected_elsewhere
       to zixly_admin;
 
 -- Supabase gives every new table and function to the roles of its public API; none of these is for them.
@@ -174,7 +200,7 @@ begin
         if exists (select from pg_roles where rolname = api_role) then
             execute format('revoke all on oauth_requests from %I', api_role);
             execute format('revoke all on function take_oauth_request, end_waits_for_authorisation, list_tenants_for, '
-                           'find_api_key from %I', api_role);
+                           'is_token_set_needed, is_connected_elsewhere, find_api_key from %I', api_role);
         end if;
     end loop;
 end $$;

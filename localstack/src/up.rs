@@ -64,7 +64,7 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
     let functions = async {
         let step = progress.step("Functions");
         let zips = functions::build(stack, project, &step).await?;
-        step.done("all five are built");
+        step.done("all six are built");
         anyhow::Ok(zips)
     };
     let (database, aws_endpoint, simulator_url, zips) =

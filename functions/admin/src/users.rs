@@ -7,7 +7,10 @@ use serde_json::json;
 use zixly_connectors::supabase_auth::AuthAdminError;
 use zixly_domain::{Role, TenantId, UserId};
 use zixly_lambda_kit::{Chain, fields};
-use zixly_store::{StoreError, TenantTx, tenants, users};
+use zixly_store::{
+    StoreError, TenantTx, tenants,
+    users::{self, ShownUser},
+};
 
 use crate::{
     App,
@@ -52,8 +55,8 @@ pub(crate) async fn invite(app: &App, tenant_id: TenantId, doer: &Doer, request:
         .behind
         .in_tenant::<_, Refused>(tenant_id, async |tx| Ok(users::find_own(tx, user_id).await?))
         .await?;
-    let (_, shown) = shown.ok_or_else(|| unknown("user", &user_id.to_string()))?;
-    Ok(answers::json(StatusCode::CREATED, &shown))
+    let user = shown.ok_or_else(|| unknown("user", &user_id.to_string()))?;
+    Ok(answers::json(StatusCode::CREATED, &user.shown))
 }
 
 /// Invites somebody after `first`, in one transaction. The invitation is sent before: it is better to be invited to
@@ -120,7 +123,7 @@ pub(crate) async fn change_role(
     let shown = app
         .behind
         .in_tenant::<_, Refused>(tenant_id, async |tx| {
-            let (before, _) = hold_user(tx, tenant_id, user_id).await?;
+            let before = hold_user(tx, tenant_id, user_id).await?.role;
             if role != Role::Admin {
                 keep_an_admin(tx, user_id, before).await?;
             }
@@ -135,8 +138,8 @@ pub(crate) async fn change_role(
             Ok(users::find_own(tx, user_id).await?)
         })
         .await?;
-    let (_, shown) = shown.ok_or_else(|| unknown("user", id))?;
-    Ok(answers::json(StatusCode::OK, &shown))
+    let user = shown.ok_or_else(|| unknown("user", id))?;
+    Ok(answers::json(StatusCode::OK, &user.shown))
 }
 
 /// Removes a user here first, since from then on nobody answers him, and then at Supabase Auth.
@@ -144,7 +147,12 @@ pub(crate) async fn remove(app: &App, tenant_id: TenantId, doer: &Doer, id: &str
     let user_id: UserId = id.parse().map_err(|_| unknown("user", id))?;
     app.behind
         .in_tenant::<_, Refused>(tenant_id, async |tx| {
-            let (role, shown) = hold_user(tx, tenant_id, user_id).await?;
+            let ShownUser { role, is_platform_admin, shown } = hold_user(tx, tenant_id, user_id).await?;
+            if is_platform_admin {
+                return Err(
+                    conflict("This user runs the installation, so nobody can remove him here.").into()
+                );
+            }
             keep_an_admin(tx, user_id, role).await?;
             users::remove(tx, user_id).await?;
             let change = Change {
@@ -170,11 +178,7 @@ pub(crate) async fn remove(app: &App, tenant_id: TenantId, doer: &Doer, id: &str
     Ok(answers::done())
 }
 
-async fn hold_user(
-    tx: &TenantTx<'_>,
-    tenant_id: TenantId,
-    user_id: UserId,
-) -> Result<(Role, serde_json::Value), Refused> {
+async fn hold_user(tx: &TenantTx<'_>, tenant_id: TenantId, user_id: UserId) -> Result<ShownUser, Refused> {
     tenants::hold(tx, tenant_id).await?;
     Ok(users::find_own(tx, user_id).await?.ok_or_else(|| unknown("user", &user_id.to_string()))?)
 }

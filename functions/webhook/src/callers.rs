@@ -139,8 +139,11 @@ async fn by_api_key(app: &App, key: &ApiKey) -> Result<Result<Caller, Unauthoris
     let Some(found) = api_keys::find(&mut session, &key.hash()).await? else {
         return Ok(Err(unauthorised("This API key is unknown or was revoked.")));
     };
-    if !found.was_used_just_now {
-        note_use(&mut session, found.tenant_id, found.api_key_id).await?;
+    if !found.was_used_just_now
+        && let Err(error) = note_use(&mut session, found.tenant_id, found.api_key_id).await
+    {
+        // The key is good all the same.
+        tracing::warn!(tenant.id = %found.tenant_id, error = %Chain(&error), "api_key.use_not_noted");
     }
     Ok(Ok(Caller {
         tenant_id: found.tenant_id,

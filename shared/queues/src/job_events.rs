@@ -17,6 +17,9 @@ use crate::{QueueError, Unreadable};
 /// Raised when an older carrier could misread a message; what a page reads has no version.
 const VERSION: u8 = 1;
 
+/// Longer than a ticket for a WebSocket is good.
+const TICKETS_ARE_OVER_S: i32 = 40;
+
 /// How much of an error is shown in a list.
 const ERROR_CHARACTERS: usize = 300;
 
@@ -122,21 +125,23 @@ impl JobEventQueue {
 
     /// Sends an event. The tenant is its message group, so that a busy one does not hold up the others.
     pub async fn send(&self, event: &JobEvent) -> Result<(), QueueError> {
-        self.send_body(event.tenant_id, event.to_body()).await
+        self.send_body(event.tenant_id, event.to_body(), 0).await
     }
 
-    /// Has every WebSocket of the tenant closed. A page that may listen opens another; one of a user who was removed gets no
-    /// ticket for it.
+    /// Has every WebSocket of the tenant closed, and once more when the last ticket from before has expired. A page that may
+    /// listen opens another; one of a user who was removed gets no ticket for it.
     pub async fn end_sessions(&self, tenant_id: TenantId) -> Result<(), QueueError> {
-        let body = json!({ "v": VERSION, "tenant_id": tenant_id, "ends_sessions": true });
-        self.send_body(tenant_id, body.to_string()).await
+        let body = json!({ "v": VERSION, "tenant_id": tenant_id, "ends_sessions": true }).to_string();
+        self.send_body(tenant_id, body.clone(), 0).await?;
+        self.send_body(tenant_id, body, TICKETS_ARE_OVER_S).await
     }
 
-    async fn send_body(&self, tenant_id: TenantId, body: String) -> Result<(), QueueError> {
+    async fn send_body(&self, tenant_id: TenantId, body: String, delay_s: i32) -> Result<(), QueueError> {
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
+            .delay_seconds(delay_s)
             .message_group_id(tenant_id.to_string())
             .send()
             .await

@@ -14,8 +14,10 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("connections::NEEDS_AUTHORISATION", NEEDS_AUTHORISATION),
     ("connections::LIST_SHOWN", LIST_SHOWN),
     ("connections::FIND_SHOWN", FIND_SHOWN),
-    ("connections::SHARES_TOKEN_SET", SHARES_TOKEN_SET),
+    ("connections::IS_TOKEN_SET_NEEDED", IS_TOKEN_SET_NEEDED),
+    ("connections::IS_CONNECTED_ELSEWHERE", IS_CONNECTED_ELSEWHERE),
     ("connections::REMOVE", REMOVE),
+    ("connections::LIST_REMOVED", LIST_REMOVED),
     ("connections::POLL_NOW", POLL_NOW),
     ("connections::END_WAITS", END_WAITS),
 ];
@@ -67,14 +69,20 @@ const FIND_SHOWN: &str = "
      where connection_id = $1
        and status <> 'REMOVED'";
 
-const SHARES_TOKEN_SET: &str = "
-    select exists (select from connections
-                    where token_set_id = $1 and connection_id <> $2 and status <> 'REMOVED') as shares";
+const IS_TOKEN_SET_NEEDED: &str = "select is_token_set_needed($1, $2) as is_needed";
 
+const IS_CONNECTED_ELSEWHERE: &str = "select is_connected_elsewhere($1, $2) as is_connected";
+
+/// Not one that was authorised anew in the meantime, or has ended before.
 const REMOVE: &str = "
     update connections
        set status = 'REMOVED', updated_at = now()
-     where connection_id = $1";
+     where connection_id = $1
+       and token_set_id = $2
+       and status <> 'REMOVED'";
+
+const LIST_REMOVED: &str = "
+    select account_id from connections where provider = $1 and status = 'REMOVED'";
 
 /// What is kept up at a provider is looked after at once: its webhooks may be gone.
 const POLL_NOW: &str = "update polls set next_at = now() where connection_id = $1";
@@ -198,21 +206,42 @@ pub async fn find_shown(
     }))
 }
 
-/// Whether another connection of the transaction's tenant is opened by the same tokens. A consent is one tenant's, so no
-/// other tenant's is.
-pub async fn shares_token_set(
+/// Whether another connection is opened by the same tokens, whichever tenant's.
+pub async fn is_token_set_needed(
     tx: &TenantTx<'_>,
     token_set_id: TokenSetId,
-    connection_id: ConnectionId,
+    besides: ConnectionId,
 ) -> Result<bool, StoreError> {
-    let parameters = [(&token_set_id.0 as _, Type::UUID), (&connection_id.0 as _, Type::UUID)];
-    Ok(tx.inner.query_typed_one(SHARES_TOKEN_SET, &parameters).await?.try_get("shares")?)
+    let parameters = [(&token_set_id.0 as _, Type::UUID), (&besides.0 as _, Type::UUID)];
+    Ok(tx.inner.query_typed_one(IS_TOKEN_SET_NEEDED, &parameters).await?.try_get("is_needed")?)
 }
 
-/// Ends a connection. Its row stays for the events and effects that name it.
-pub async fn remove(tx: &TenantTx<'_>, connection_id: ConnectionId) -> Result<(), StoreError> {
-    tx.inner.execute_typed(REMOVE, &[(&connection_id.0, Type::UUID)]).await?;
-    Ok(())
+/// Whether another tenant is connected to the same account.
+pub async fn is_connected_elsewhere(
+    tx: &TenantTx<'_>,
+    provider: Provider,
+    account_id: &str,
+) -> Result<bool, StoreError> {
+    let provider = provider.as_str();
+    let parameters = [(&provider as _, Type::TEXT), (&account_id as _, Type::TEXT)];
+    Ok(tx.inner.query_typed_one(IS_CONNECTED_ELSEWHERE, &parameters).await?.try_get("is_connected")?)
+}
+
+/// Ends a connection, whose row stays for the events and effects that name it. False if it has ended, or was authorised anew,
+/// since it was looked at.
+pub async fn remove(
+    tx: &TenantTx<'_>,
+    connection_id: ConnectionId,
+    token_set_id: TokenSetId,
+) -> Result<bool, StoreError> {
+    let parameters = [(&connection_id.0 as _, Type::UUID), (&token_set_id.0 as _, Type::UUID)];
+    Ok(tx.inner.execute_typed(REMOVE, &parameters).await? == 1)
+}
+
+/// The accounts at the provider that the transaction's tenant has disconnected.
+pub async fn list_removed(tx: &TenantTx<'_>, provider: Provider) -> Result<Vec<String>, StoreError> {
+    let rows = tx.inner.query_typed(LIST_REMOVED, &[(&provider.as_str(), Type::TEXT)]).await?;
+    rows.iter().map(|row| Ok(row.try_get("account_id")?)).collect()
 }
 
 /// Has the polls of a connection that was just authorised made at the scheduler's next run.

@@ -37,7 +37,7 @@ const LIST: &str = "
       from users";
 
 const FIND_OWN: &str = "
-    select role,
+    select role, is_platform_admin,
            json_build_object('user_id', user_id, 'email', email, 'role', role, 'created_at', created_at) as shown
       from users
      where user_id = $1";
@@ -118,11 +118,26 @@ pub async fn list(tx: &TenantTx<'_>) -> Result<Value, StoreError> {
     Ok(tx.inner.query_typed_one(LIST, &[]).await?.try_get("users")?)
 }
 
-/// The role of a user of the transaction's tenant, and what is shown of him, in the words of `User`.
-pub async fn find_own(tx: &TenantTx<'_>, user_id: UserId) -> Result<Option<(Role, Value)>, StoreError> {
+/// A user, as an administrator sees him.
+#[derive(Debug, Clone)]
+pub struct ShownUser {
+    /// What he may do in his tenant.
+    pub role: Role,
+    /// Whether he runs the installation.
+    pub is_platform_admin: bool,
+    /// In the words of `User`.
+    pub shown: Value,
+}
+
+/// A user of the transaction's tenant.
+pub async fn find_own(tx: &TenantTx<'_>, user_id: UserId) -> Result<Option<ShownUser>, StoreError> {
     let rows = tx.inner.query_typed(FIND_OWN, &[(&user_id.0, Type::UUID)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some((row.try_get::<_, &str>("role")?.parse()?, row.try_get("shown")?)))
+    Ok(Some(ShownUser {
+        role: row.try_get::<_, &str>("role")?.parse()?,
+        is_platform_admin: row.try_get("is_platform_admin")?,
+        shown: row.try_get("shown")?,
+    }))
 }
 
 /// Whether the transaction's tenant has an ADMIN besides this user.

@@ -134,7 +134,9 @@ async fn tokens_that_have_ended_are_renewed_to_be_taken_back() {
     scene.connect("xero", &admin, &json!({}), &[ORGANISATION]).await;
     scene.connect("shopify", &admin, &json!({ "shop": "bay-books.myshopify.com" }), &[]).await;
     let stored = TokenSets::new(&scene.aws.config, scene.aws.secret_prefix());
-    for id in scene.database.text("select string_agg(token_set_id::text, ' ') from connections").await.split(' ') {
+    for id in
+        scene.database.text("select string_agg(token_set_id::text, ' ') from connections").await.split(' ')
+    {
         let id: TokenSetId = id.parse().unwrap();
         let token_set = stored.fetch(id).await.unwrap().token_set;
         stored.create(id, &TokenSet { expires_at: Timestamp::now(), ..token_set }).await.unwrap();
@@ -176,6 +178,57 @@ async fn a_removed_connection_is_nobodys_any_more() {
     let tx = session.begin(tenant).await.unwrap();
     let found = zixly_store::connections::list(&tx, zixly_domain::Provider::HubSpot, None).await.unwrap();
     assert!(found.is_empty());
+}
+
+/// The law asks for data to be removed after the app is gone, and nothing else is listened to.
+#[tokio::test]
+async fn a_shop_that_was_disconnected_may_still_ask_what_the_law_gives_it() {
+    let (scene, _, admin) = world().await;
+    scene.connect("shopify", &admin, &json!({ "shop": "bay-books.myshopify.com" }), &[]).await;
+    disconnect(&scene, &admin, "Bay Books Online").await;
+    let sql = "select count(*) || ' ' || max(cardinality(workflows))
+                 from find_targets('shopify', array['bay-books.myshopify.com'])";
+    assert_eq!(scene.database.text(sql).await, "1 0");
+}
+
+#[tokio::test]
+async fn another_tenant_with_the_same_shop_is_not_cut_off() {
+    let (scene, _, admin) = world().await;
+    let other = scene.database.tenant("other").await;
+    let other_admin = scene.admin(other).await;
+    let shop = json!({ "shop": "bay-books.myshopify.com" });
+    scene.connect("shopify", &admin, &shop, &[]).await;
+    scene.connect("shopify", &other_admin, &shop, &[]).await;
+    let before = calls(&scene, "shopify").await.as_array().unwrap().len();
+    disconnect(&scene, &other_admin, "Bay Books Online").await;
+    assert_eq!(calls(&scene, "shopify").await.as_array().unwrap().len(), before, "the shop was told nothing");
+    assert_eq!(scene.connections(&admin).await, ["shopify Bay Books Online HEALTHY"]);
+    assert_eq!(scene.aws.token_sets().await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_connections_that_end_at_once_nothing_is_left() {
+    let (scene, tenant, admin) = world().await;
+    scene.connect("xero", &admin, &json!({}), &[ORGANISATION, OTHER]).await;
+    let (one, two) = (id_of(&scene, &admin, "Bay Books").await, id_of(&scene, &admin, "Bay Café").await);
+    let paths = [one, two].map(|id| format!("{CONNECTIONS}/{id}"));
+    let [first, second] = paths.each_ref().map(|path| scene.ask(Method::DELETE, path, &admin, None));
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!([first.status(), second.status()], [StatusCode::NO_CONTENT; 2]);
+    assert!(scene.aws.token_sets().await.is_empty());
+    assert_eq!(scene.deeds(tenant).await.len(), 4);
+}
+
+#[tokio::test]
+async fn what_was_disconnected_does_not_come_back_with_something_else() {
+    let (scene, _, admin) = world().await;
+    scene.account("asana", "workspace", json!({ "gid": "1200000000000816", "name": "Elsewhere" })).await;
+    scene.connect("asana", &admin, &json!({}), &[]).await;
+    disconnect(&scene, &admin, "Elsewhere").await;
+    scene.connect("asana", &admin, &json!({}), &[]).await;
+    let connected = scene.connections(&admin).await;
+    assert!(connected.iter().any(|it| it == "asana Bay HEALTHY"), "{connected:?}");
+    assert!(!connected.iter().any(|it| it.contains("Elsewhere")), "{connected:?}");
 }
 
 #[tokio::test]

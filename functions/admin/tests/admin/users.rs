@@ -50,6 +50,20 @@ async fn a_removed_user_is_answered_no_more() {
 }
 
 #[tokio::test]
+async fn whoever_runs_the_installation_is_removed_by_nobody() {
+    let scene = Scene::new().await;
+    let tenant = scene.database.tenant("ours").await;
+    let admin = scene.admin(tenant).await;
+    scene.platform_admin(tenant).await;
+    let users = scene.get(USERS, &admin).await;
+    let viewer = users["users"].as_array().unwrap().iter().find(|it| it["role"] == "VIEWER").unwrap();
+    let one = format!("{USERS}/{}", viewer["user_id"].as_str().unwrap());
+    let answer = scene.ask(Method::DELETE, &one, &admin, None).await;
+    CONTRACT.assert_problem(&answer, StatusCode::CONFLICT);
+    assert_eq!(scene.get(USERS, &admin).await["users"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn the_last_admin_stays() {
     let scene = Scene::new().await;
     let tenant = scene.database.tenant("ours").await;

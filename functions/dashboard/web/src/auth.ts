@@ -158,8 +158,22 @@ function renewLater(ms: number): void {
 
 function hear(message: TabMessage): void {
   if (message.kind === 'ask' && session) tabs?.postMessage({ kind: 'session', session } satisfies TabMessage);
-  if (message.kind === 'session' && !newcomer) open(message.session, false);
+  if (message.kind === 'session' && !newcomer && isSamePerson(message.session)) open(message.session, false);
   if (message.kind === 'out' && session) close('You have signed out in another tab.', false);
+}
+
+/** A link with somebody else's session, opened in another tab, does not change who is signed in here. */
+function isSamePerson(other: Session): boolean {
+  return session === null || personOf(other) === personOf(session);
+}
+
+function personOf({ accessToken }: Session): string | null {
+  try {
+    const claims = accessToken.split('.')[1] ?? '';
+    return JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/'))).sub ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** What a sign-in link left behind the `#`; it is taken out of the address and the history at once. */
