@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use zixly_connectors::{ConnectorError, consent::Account};
+use zixly_connectors::{ConnectorError, ReauthorisationReason, consent::Account};
 use zixly_domain::{ConnectionId, JobId, Provider, TenantId, TokenSet, TokenSetId};
 use zixly_lambda_kit::{Chain, fields, problem::Problem};
 use zixly_secrets::{SecretsError, StoredTokenSet};
@@ -264,8 +264,7 @@ async fn revoke(app: &App, connection: &ShownConnection, is_last: bool) -> Resul
     let Some(tokens) = good_tokens(app, &oauth_app, connection).await? else { return Ok(()) };
     match oauth_app.revoke(&tokens, &connection.account_id, is_last).await {
         Ok(()) => Ok(()),
-        // It has ended there already.
-        Err(ConnectorError::ReauthorisationNeeded { .. } | ConnectorError::Unauthorised { .. }) => Ok(()),
+        Err(error) if has_ended(&error) => Ok(()),
         Err(error) => Err(provider_failed(&error, "the connection stays").into()),
     }
 }
@@ -308,7 +307,7 @@ async fn renew(
             }
             kept => Ok(Some(kept?.token_set)),
         },
-        Err(ConnectorError::ReauthorisationNeeded { .. } | ConnectorError::Unauthorised { .. }) => {
+        Err(error) if has_ended(&error) => {
             let now = stored_tokens(app, id).await?;
             if now.is_some_and(|now| now.version != stored.version) {
                 return Err(being_renewed().into());
@@ -316,6 +315,17 @@ async fn renew(
             Ok(None)
         }
         Err(error) => Err(provider_failed(&error, "the connection stays").into()),
+    }
+}
+
+/// Whether the provider lets us in no more at all. A permission that is missing ends nothing.
+fn has_ended(error: &ConnectorError) -> bool {
+    match error {
+        ConnectorError::Unauthorised { .. } => true,
+        ConnectorError::ReauthorisationNeeded { reason, .. } => {
+            *reason != ReauthorisationReason::ScopeMissing
+        }
+        _ => false,
     }
 }
 

@@ -59,9 +59,6 @@ pub struct Account {
 
 /// Our app at a provider.
 pub trait OAuthApp {
-    /// Whose app store it is in.
-    fn provider(&self) -> Provider;
-
     /// Where the browser goes to be asked.
     fn authorize_url(&self, question: &Question) -> Result<Url, ConnectorError>;
 

@@ -45,9 +45,9 @@ pub struct ShopifyEndpoints {
 /// A client for Shopify's Admin API.
 #[derive(Debug)]
 pub struct Shopify {
-    http: Client,
+    pub(crate) http: Client,
     endpoints: ShopifyEndpoints,
-    credentials: ClientCredentials,
+    pub(crate) credentials: ClientCredentials,
 }
 
 /// An order, with a part of its lines. Amounts are in the shop's own currency.
@@ -132,7 +132,7 @@ impl Shopify {
         found.order.filter(|order| order.id == id).map(Order::try_from).transpose()
     }
 
-    async fn query<T: DeserializeOwned>(
+    pub(crate) async fn query<T: DeserializeOwned>(
         &self,
         token: &SecretString,
         shop: &str,
@@ -161,7 +161,7 @@ impl Shopify {
     }
 
     /// A path of the shop's admin. Whoever can name a shop could otherwise have the token sent to any host.
-    fn url(&self, shop: &str, segments: &[&str]) -> Result<Url, ConnectorError> {
+    pub(crate) fn url(&self, shop: &str, segments: &[&str]) -> Result<Url, ConnectorError> {
         let base = self
             .endpoints
             .shop_url

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use zixly_access::{OpenError, address};
 use zixly_auth::{ConsentCookie, ConsentState};
 use zixly_connectors::{
-    ConnectorError,
+    ConnectorError, ReauthorisationReason,
     consent::{Consent, Question},
 };
 use zixly_domain::{Provider, Role};
@@ -203,7 +203,9 @@ async fn redeem(
     oauth_app.redeem(&question, &SecretString::from(code)).await.map_err(|error| {
         tracing::warn!(%provider, error = %Chain(&error), "consent.not_redeemed");
         match error {
-            ConnectorError::ReauthorisationNeeded { .. } => {
+            ConnectorError::ReauthorisationNeeded {
+                reason: ReauthorisationReason::RefreshTokenRefused, ..
+            } => {
                 let words = format!(
                     "{name} does not take this code any more: it was used before, or is too old. Nothing was connected. \
                      Start again from Connections."

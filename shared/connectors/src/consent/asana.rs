@@ -71,10 +71,6 @@ impl AsanaApp {
 }
 
 impl OAuthApp for AsanaApp {
-    fn provider(&self) -> Provider {
-        PROVIDER
-    }
-
     fn authorize_url(&self, question: &Question) -> Result<Url, ConnectorError> {
         let url = self.endpoints.authorize_url.url().clone();
         let mut url = super::authorize_url(url, &self.tokens.credentials.id, SCOPE, question);

@@ -83,10 +83,6 @@ impl HubSpotApp {
 }
 
 impl OAuthApp for HubSpotApp {
-    fn provider(&self) -> Provider {
-        PROVIDER
-    }
-
     fn authorize_url(&self, question: &Question) -> Result<Url, ConnectorError> {
         let url = self.endpoints.authorize_url.url().clone();
         Ok(super::authorize_url(url, &self.tokens.credentials.id, SCOPE, question))

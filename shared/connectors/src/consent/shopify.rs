@@ -4,16 +4,14 @@ use jiff::Timestamp;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::json;
 use zixly_domain::{Provider, TokenSet};
 
 use super::{Account, Consent, OAuthApp, Question};
 use crate::http::{self, Answer};
 use crate::shopify::{Shopify, ShopifyEndpoints};
-use crate::{
-    ClientCredentials, ConnectorError, MalformedAnswer, ReauthorisationReason, RefreshTokens, oauth,
-};
+use crate::{ClientCredentials, ConnectorError, ReauthorisationReason, RefreshTokens, oauth};
 
 const PROVIDER: Provider = Provider::Shopify;
 
@@ -22,9 +20,7 @@ const SCOPE: &str = "read_orders";
 /// Our app in Shopify's store.
 #[derive(Debug)]
 pub struct ShopifyApp {
-    http: Client,
-    endpoints: ShopifyEndpoints,
-    credentials: ClientCredentials,
+    api: Shopify,
 }
 
 #[derive(Deserialize)]
@@ -32,11 +28,6 @@ struct Tokens {
     access_token: SecretString,
     refresh_token: SecretString,
     expires_in: u32,
-}
-
-#[derive(Deserialize)]
-struct GraphQl<T> {
-    data: Option<T>,
 }
 
 #[derive(Deserialize)]
@@ -64,46 +55,15 @@ struct UninstallPayload {
 impl ShopifyApp {
     /// The app of these credentials.
     pub fn new(http: Client, endpoints: ShopifyEndpoints, credentials: ClientCredentials) -> Self {
-        Self { http, endpoints, credentials }
-    }
-
-    fn api(&self) -> Shopify {
-        Shopify::new(self.http.clone(), self.endpoints.clone(), self.credentials.clone())
-    }
-
-    /// A path of the shop's admin; whatever is no shop's domain has none.
-    fn url(&self, shop: &str, segments: &[&str]) -> Result<Url, ConnectorError> {
-        let base =
-            self.endpoints.shop_url.of(shop).ok_or(ConnectorError::NoSuchAccount { provider: PROVIDER })?;
-        Ok(base.join(&[&["admin"], segments].concat()))
-    }
-
-    async fn query<T: DeserializeOwned>(
-        &self,
-        shop: &str,
-        token: &SecretString,
-        query: &str,
-    ) -> Result<T, ConnectorError> {
-        let url = self.url(shop, &["api", &self.endpoints.api_version, "graphql.json"])?;
-        let request = self.http.post(url).header("X-Shopify-Access-Token", token.expose_secret());
-        let answer = http::send(PROVIDER, request.json(&json!({ "query": query }))).await?;
-        if !answer.status.is_success() {
-            return Err(answer.failure(PROVIDER, answer.text(), std::slice::from_ref(token)));
-        }
-        let found: GraphQl<T> = answer.parse(PROVIDER)?;
-        found.data.ok_or_else(|| no(&answer, token))
+        Self { api: Shopify::new(http, endpoints, credentials) }
     }
 }
 
 impl OAuthApp for ShopifyApp {
-    fn provider(&self) -> Provider {
-        PROVIDER
-    }
-
     fn authorize_url(&self, question: &Question) -> Result<Url, ConnectorError> {
         let shop = question.shop.as_deref().unwrap_or_default();
-        let url = self.url(shop, &["oauth", "authorize"])?;
-        Ok(super::authorize_url(url, &self.credentials.id, SCOPE, question))
+        let url = self.api.url(shop, &["oauth", "authorize"])?;
+        Ok(super::authorize_url(url, &self.api.credentials.id, SCOPE, question))
     }
 
     async fn redeem(
@@ -112,13 +72,13 @@ impl OAuthApp for ShopifyApp {
         code: &SecretString,
         now: Timestamp,
     ) -> Result<Consent, ConnectorError> {
-        let ClientCredentials { id, secret } = &self.credentials;
+        let ClientCredentials { id, secret } = &self.api.credentials;
         let shop = question.shop.as_deref().unwrap_or_default();
         let body = json!({
             "client_id": id, "client_secret": secret.expose_secret(), "code": code.expose_secret(), "expiring": "1",
         });
-        let url = self.url(shop, &["oauth", "access_token"])?;
-        let answer = http::send(PROVIDER, self.http.post(url).json(&body)).await?;
+        let url = self.api.url(shop, &["oauth", "access_token"])?;
+        let answer = http::send(PROVIDER, self.api.http.post(url).json(&body)).await?;
         if !answer.status.is_success() {
             return Err(refused(&answer, &[code.clone(), secret.clone()]));
         }
@@ -128,7 +88,8 @@ impl OAuthApp for ShopifyApp {
             refresh_token: tokens.refresh_token,
             expires_at: now + std::time::Duration::from_secs(tokens.expires_in.into()),
         };
-        let found: ShopData = self.query(shop, &token_set.access_token, "{ shop { name } }").await?;
+        let found: ShopData =
+            self.api.query(&token_set.access_token, shop, "{ shop { name } }", json!({})).await?;
         let account = Account { id: shop.to_owned(), name: found.shop.name };
         Ok(Consent { token_set, accounts: vec![account] })
     }
@@ -139,14 +100,14 @@ impl OAuthApp for ShopifyApp {
         token_set: &TokenSet,
         now: Timestamp,
     ) -> Result<TokenSet, ConnectorError> {
-        self.api().refresh(account_id, token_set, now).await
+        self.api.refresh(account_id, token_set, now).await
     }
 
     /// Removes the app from the shop, and with it its webhooks there.
     async fn revoke(&self, token_set: &TokenSet, account_id: &str, _: bool) -> Result<(), ConnectorError> {
         let token = &token_set.access_token;
         let mutation = "mutation { appUninstall { app { id } userErrors { field message } } }";
-        let done: Uninstalled = self.query(account_id, token, mutation).await?;
+        let done: Uninstalled = self.api.query(token, account_id, mutation, json!({})).await?;
         if done.app_uninstall.user_errors.is_empty() {
             return Ok(());
         }
@@ -163,13 +124,5 @@ fn refused(answer: &Answer, secrets: &[SecretString]) -> ConnectorError {
             reason: ReauthorisationReason::RefreshTokenRefused,
         },
         _ => oauth::failure(PROVIDER, answer, secrets),
-    }
-}
-
-/// A query without data has only errors.
-fn no(answer: &Answer, token: &SecretString) -> ConnectorError {
-    match answer.text() {
-        Some(words) => answer.rejection(PROVIDER, Some(words), std::slice::from_ref(token)),
-        None => http::malformed(PROVIDER, MalformedAnswer::NotJson),
     }
 }

@@ -76,10 +76,6 @@ impl XeroApp {
 }
 
 impl OAuthApp for XeroApp {
-    fn provider(&self) -> Provider {
-        PROVIDER
-    }
-
     fn authorize_url(&self, question: &Question) -> Result<Url, ConnectorError> {
         let url = self.endpoints.authorize_url.url().clone();
         let mut url = super::authorize_url(url, &self.tokens.credentials.id, SCOPE, question);

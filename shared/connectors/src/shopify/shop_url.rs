@@ -27,7 +27,7 @@ impl FromStr for ShopUrl {
 
 impl ShopUrl {
     /// The address of this shop; nothing for what is no shop's domain.
-    pub(crate) fn of(&self, shop: &str) -> Option<ProviderUrl> {
+    pub(super) fn of(&self, shop: &str) -> Option<ProviderUrl> {
         if !is_shop(shop) {
             return None;
         }
