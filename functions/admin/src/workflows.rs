@@ -7,10 +7,7 @@ use lambda_http::{Request, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zixly_domain::{Provider, TenantId, Workflow, check_settings};
-use zixly_lambda_kit::{
-    fields,
-    problem::{FieldProblem, Problem},
-};
+use zixly_lambda_kit::{fields, problem::Problem};
 use zixly_store::{TenantTx, connections, workflow_settings};
 
 use crate::{
@@ -103,11 +100,7 @@ async fn shown(tx: &TenantTx<'_>) -> Result<HashMap<String, Value>, Refused> {
 
 fn check(workflow: Workflow, settings: &Value) -> Result<(), Problem> {
     check_settings(workflow, settings).map_err(|problems| {
-        let below = |field: String| {
-            if field.is_empty() { "settings".to_owned() } else { format!("settings.{field}") }
-        };
-        let problems = problems.into_iter();
-        Problem::invalid(problems.map(|it| FieldProblem { field: below(it.field), rule: it.rule }).collect())
+        fields::all_invalid("settings", problems.into_iter().map(|it| (it.field, it.rule)))
     })
 }
 
@@ -121,12 +114,11 @@ async fn check_connected(tx: &TenantTx<'_>, settings: &Value) -> Result<(), Refu
     };
     let problems = named_accounts(settings)
         .filter(|(_, provider, account)| !is_there(*provider, account))
-        .map(|(field, provider, account)| FieldProblem {
-            field: format!("settings.{field}"),
-            rule: format!("{account} is not connected at {}. Connect it first.", provider.name()),
+        .map(|(field, provider, account)| {
+            (field, format!("{account} is not connected at {}. Connect it first.", provider.name()))
         });
-    let problems: Vec<FieldProblem> = problems.collect();
-    if problems.is_empty() { Ok(()) } else { Err(Problem::invalid(problems).into()) }
+    let problems: Vec<(String, String)> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(fields::all_invalid("settings", problems).into()) }
 }
 
 /// The accounts that settings name, with the field that does.

@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use lambda_http::{Request, RequestExt};
-use zixly_lambda_kit::problem::{FieldProblem, Problem};
+use zixly_lambda_kit::problem::Problem;
+
+pub(crate) use zixly_lambda_kit::fields::invalid;
 
 /// The most that a page of a list has.
 const MAX_LIMIT: u32 = 100;
@@ -48,9 +50,4 @@ pub(crate) fn times(request: &Request) -> Result<(Option<Timestamp>, Option<Time
         return Err(invalid("to", "It must be later than `from`."));
     }
     Ok((from, to))
-}
-
-/// The field breaks the rule.
-pub(crate) fn invalid(field: &str, rule: &str) -> Problem {
-    Problem::invalid(vec![FieldProblem { field: field.to_owned(), rule: rule.to_owned() }])
 }

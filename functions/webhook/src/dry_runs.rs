@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_domain::{Event, EventId, JobRequest, Workflow, check_settings, jobs_for};
-use zixly_lambda_kit::problem::{FieldProblem, Problem};
+use zixly_lambda_kit::problem::Problem;
 use zixly_store::triggers::{self, Idempotency};
 
 use crate::{
@@ -104,16 +104,7 @@ fn workflow_to_try(job_type: &str) -> Result<Workflow, Problem> {
 
 fn check(workflow: Workflow, settings: &Value) -> Result<(), Problem> {
     check_settings(workflow, settings).map_err(|problems| {
-        let below = |field: String| match field.as_str() {
-            "" => "settings".to_owned(),
-            field => format!("settings.{field}"),
-        };
-        let problems = problems.into_iter();
-        Problem::invalid(
-            problems
-                .map(|problem| FieldProblem { field: below(problem.field), rule: problem.rule })
-                .collect(),
-        )
+        fields::all_invalid("settings", problems.into_iter().map(|it| (it.field, it.rule)))
     })
 }
 

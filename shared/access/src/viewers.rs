@@ -6,7 +6,7 @@ use lambda_http::{
 };
 use zixly_auth::{TokenRefusal, bearer};
 use zixly_domain::{Role, TenantId, UserId};
-use zixly_lambda_kit::problem::{FieldProblem, Problem};
+use zixly_lambda_kit::{fields, problem::Problem};
 use zixly_store::views::viewers::{self, Viewer};
 
 use crate::{BehindSecret, OpenError};
@@ -95,12 +95,7 @@ fn chosen_tenant(request: &Request) -> Result<Option<TenantId>, Problem> {
     let parameters = request.query_string_parameters_ref();
     let chosen = parameters.and_then(|all| all.first("tenant")).map(str::trim).filter(|id| !id.is_empty());
     chosen
-        .map(|id| {
-            id.parse().map_err(|_| {
-                let (field, rule) = ("tenant".to_owned(), "It must be a tenant's id.".to_owned());
-                Problem::invalid(vec![FieldProblem { field, rule }])
-            })
-        })
+        .map(|id| id.parse().map_err(|_| fields::invalid("tenant", "It must be a tenant's id.")))
         .transpose()
 }
 

@@ -55,6 +55,12 @@ pub fn invalid(field: &str, rule: &str) -> Problem {
     Problem::invalid(vec![FieldProblem { field: field.to_owned(), rule: rule.to_owned() }])
 }
 
+/// Problems with fields below `prefix`, each a field and the rule that it breaks.
+pub fn all_invalid(prefix: &str, problems: impl IntoIterator<Item = (String, String)>) -> Problem {
+    let problem = |(field, rule): (String, String)| FieldProblem { field: below(prefix, &field), rule };
+    Problem::invalid(problems.into_iter().map(problem).collect())
+}
+
 fn below(prefix: &str, field: &str) -> String {
     match (prefix, field) {
         ("", field) => field.to_owned(),
