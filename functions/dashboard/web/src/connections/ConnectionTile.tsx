@@ -11,7 +11,6 @@ import { Mark, type Tone } from '../ui/Status.tsx';
 import { Line } from '../ui/Text.tsx';
 import { RelativeTime } from '../ui/Time.tsx';
 import { showToast } from '../ui/Toast.tsx';
-import { useSend } from '../useSend.ts';
 import { endOf } from './arrivals.ts';
 import type { Connecting } from './Connect.tsx';
 
@@ -123,7 +122,6 @@ interface DisconnectProps {
 
 function Disconnect({ connection, onClose, onDone }: DisconnectProps) {
   const { tenant } = useViewer();
-  const sending = useSend();
   const name = providerName(connection.provider);
   const confirm = async () => {
     await disconnect(tenant, connection.connection_id);
@@ -135,9 +133,7 @@ function Disconnect({ connection, onClose, onDone }: DisconnectProps) {
       title={`Disconnect ${name}?`}
       confirmLabel="Disconnect"
       isDangerous
-      isBusy={sending.isBusy}
-      problem={sending.problem}
-      onConfirm={() => void sending.send(confirm)}
+      onConfirm={confirm}
       onClose={onClose}
     >
       <p>

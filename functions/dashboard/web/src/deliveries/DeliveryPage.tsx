@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Delivery, Event as DeliveryEvent } from '../api-types.ts';
 import { fetchDelivery, postAction } from '../api.ts';
-import { asApiError, useView } from '../load.ts';
+import { useView } from '../load.ts';
 import { useViewer, whyReadOnly } from '../me.ts';
 import { usePlace } from '../router.ts';
 import { providerName, shortId } from '../text.ts';
@@ -171,32 +171,25 @@ function RawBody({ delivery }: { delivery: Delivery }) {
 /** Reads the delivery once more: what began no job then begins it now. */
 function Replay({ delivery, onDone }: { delivery: Delivery; onDone: () => void }) {
   const viewer = useViewer();
-  const [progress, setProgress] = useState<{ isBusy: boolean; problem: string | null } | null>(null);
+  const [isAsked, setAsked] = useState(false);
   const confirm = async () => {
-    setProgress({ isBusy: true, problem: null });
-    try {
-      const path = `/webhook/deliveries/${encodeURIComponent(delivery.delivery_id)}/replay`;
-      await postAction(viewer.config.webhook_url, path);
-      setProgress(null);
-      showToast('The delivery was read again. What began is shown with its events.', 'good');
-      onDone();
-    } catch (error) {
-      setProgress({ isBusy: false, problem: asApiError(error).message });
-    }
+    const path = `/webhook/deliveries/${encodeURIComponent(delivery.delivery_id)}/replay`;
+    await postAction(viewer.config.webhook_url, path);
+    setAsked(false);
+    showToast('The delivery was read again. What began is shown with its events.', 'good');
+    onDone();
   };
   return (
     <>
-      <ActionButton whyNot={whyReadOnly(viewer)} onPress={() => setProgress({ isBusy: false, problem: null })}>
+      <ActionButton whyNot={whyReadOnly(viewer)} onPress={() => setAsked(true)}>
         <Icon name="retry" /> Replay
       </ActionButton>
-      {progress && (
+      {isAsked && (
         <Confirm
           title="Replay this delivery?"
           confirmLabel="Replay"
-          isBusy={progress.isBusy}
-          problem={progress.problem}
-          onConfirm={() => void confirm()}
-          onClose={() => setProgress(null)}
+          onConfirm={confirm}
+          onClose={() => setAsked(false)}
         >
           <p>It is read as if it came now. Events that began a job before begin none again.</p>
         </Confirm>

@@ -4,7 +4,6 @@ import { useState } from 'preact/hooks';
 import type { JobSummary, Request } from '../api-types.ts';
 import { postAction } from '../api.ts';
 import { useShortcut } from '../keyboard.ts';
-import { asApiError } from '../load.ts';
 import { useViewer, whyReadOnly } from '../me.ts';
 import { useStore } from '../store.ts';
 import { ActionButton } from '../ui/ActionButton.tsx';
@@ -42,7 +41,6 @@ const WORDS: Record<Action, { button: string; title: string; text: string; done:
 export function useJobActions(job: Steered | null, onDone: () => void): JobActions {
   const viewer = useViewer();
   const [asked, setAsked] = useState<{ action: Action; job: Steered } | null>(null);
-  const [progress, setProgress] = useState<{ isBusy: boolean; problem: string | null }>({ isBusy: false, problem: null });
 
   const whyNot = (action: Action) => {
     if (!job) return 'Choose a job first: j and k move from row to row.';
@@ -51,7 +49,6 @@ export function useJobActions(job: Steered | null, onDone: () => void): JobActio
   const ask = (action: Action) => {
     const reason = whyNot(action);
     if (reason !== null || !job) return showToast(reason ?? '');
-    setProgress({ isBusy: false, problem: null });
     setAsked({ action, job });
   };
   useShortcut('r', () => ask('retry'));
@@ -59,25 +56,18 @@ export function useJobActions(job: Steered | null, onDone: () => void): JobActio
 
   const confirm = async () => {
     if (!asked) return;
-    setProgress({ isBusy: true, problem: null });
-    try {
-      const id = encodeURIComponent(asked.job.job_id);
-      await postAction(viewer.config.webhook_url, `/webhook/jobs/${id}/${asked.action}`);
-      showToast(WORDS[asked.action].done, 'good');
-      setAsked(null);
-      onDone();
-    } catch (error) {
-      setProgress({ isBusy: false, problem: asApiError(error).message });
-    }
+    const id = encodeURIComponent(asked.job.job_id);
+    await postAction(viewer.config.webhook_url, `/webhook/jobs/${id}/${asked.action}`);
+    showToast(WORDS[asked.action].done, 'good');
+    setAsked(null);
+    onDone();
   };
   const dialog = asked && (
     <Confirm
       title={WORDS[asked.action].title}
       confirmLabel={WORDS[asked.action].button}
       isDangerous={asked.action === 'cancel'}
-      isBusy={progress.isBusy}
-      problem={progress.problem}
-      onConfirm={() => void confirm()}
+      onConfirm={confirm}
       onClose={() => setAsked(null)}
     >
       <p>

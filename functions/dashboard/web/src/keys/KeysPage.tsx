@@ -224,7 +224,6 @@ interface RevokeProps {
 
 function Revoke({ apiKey, onClose, onDone }: RevokeProps) {
   const { tenant } = useViewer();
-  const sending = useSend();
   const confirm = async () => {
     await revokeApiKey(tenant, apiKey.api_key_id);
     onDone(apiKey);
@@ -234,9 +233,7 @@ function Revoke({ apiKey, onClose, onDone }: RevokeProps) {
       title="Revoke this key?"
       confirmLabel="Revoke"
       isDangerous
-      isBusy={sending.isBusy}
-      problem={sending.problem}
-      onConfirm={() => void sending.send(confirm)}
+      onConfirm={confirm}
       onClose={onClose}
     >
       <p>

@@ -1,6 +1,7 @@
 // A question in front of the page. The browser's own dialog keeps the focus in it and closes on Esc.
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
+import { useSend } from '../useSend.ts';
 import { Icon } from './Icon.tsx';
 
 interface Props {
@@ -38,12 +39,12 @@ export function Dialog({ title, children, onClose }: Props) {
 interface ConfirmProps extends Props {
   confirmLabel: string;
   isDangerous?: boolean;
-  isBusy: boolean;
-  problem: string | null;
-  onConfirm: () => void;
+  /** Does what was asked; what goes wrong is said in the dialog, which stays. */
+  onConfirm: () => Promise<void>;
 }
 
-export function Confirm({ children, confirmLabel, isDangerous, isBusy, problem, onConfirm, ...dialog }: ConfirmProps) {
+export function Confirm({ children, confirmLabel, isDangerous, onConfirm, ...dialog }: ConfirmProps) {
+  const { isBusy, problem, send } = useSend();
   return (
     <Dialog {...dialog}>
       <div class="dialog-text">{children}</div>
@@ -60,7 +61,7 @@ export function Confirm({ children, confirmLabel, isDangerous, isBusy, problem, 
           type="button"
           class={`button is-main ${isDangerous ? 'is-dangerous' : ''}`}
           disabled={isBusy}
-          onClick={onConfirm}
+          onClick={() => void send(onConfirm)}
         >
           {isBusy ? 'Asking…' : confirmLabel}
         </button>

@@ -183,7 +183,6 @@ function RoleField({ role, onChange, problem }: RoleProps) {
 
 function Remove({ user, onClose, onDone }: DialogProps & { user: User }) {
   const { tenant } = useViewer();
-  const sending = useSend();
   const confirm = async () => {
     await removeUser(tenant, user.user_id);
     onDone(`${user.email} is removed.`);
@@ -193,9 +192,7 @@ function Remove({ user, onClose, onDone }: DialogProps & { user: User }) {
       title="Remove this user?"
       confirmLabel="Remove"
       isDangerous
-      isBusy={sending.isBusy}
-      problem={sending.problem}
-      onConfirm={() => void sending.send(confirm)}
+      onConfirm={confirm}
       onClose={onClose}
     >
       <p>

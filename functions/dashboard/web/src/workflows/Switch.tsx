@@ -6,7 +6,6 @@ import { asApiError } from '../load.ts';
 import { useViewer } from '../me.ts';
 import { Confirm } from '../ui/Dialog.tsx';
 import { showToast } from '../ui/Toast.tsx';
-import { useSend } from '../useSend.ts';
 
 interface Props {
   workflow: Workflow;
@@ -18,7 +17,6 @@ export function Switch({ workflow, onChange }: Props) {
   const { tenant } = useViewer();
   const labelId = useId();
   const [isAsked, setAsked] = useState(false);
-  const sending = useSend();
   const { job_type, is_enabled, settings } = workflow;
   const put = async (isOn: boolean) => {
     onChange(await setWorkflow(tenant, job_type, isOn, settings));
@@ -41,9 +39,7 @@ export function Switch({ workflow, onChange }: Props) {
           title="Switch this workflow off?"
           confirmLabel="Switch off"
           isDangerous
-          isBusy={sending.isBusy}
-          problem={sending.problem}
-          onConfirm={() => void sending.send(() => put(false))}
+          onConfirm={() => put(false)}
           onClose={() => setAsked(false)}
         >
           <p>
