@@ -1,6 +1,6 @@
 use lambda_http::http::HeaderValue;
 use reqwest::Client;
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 use zixly_access::BehindSecret;
 use zixly_connectors::{ClientCredentials, http_client, slack::Slack, supabase_auth::AuthAdmin};
 use zixly_domain::Provider;
@@ -48,7 +48,7 @@ impl App {
         let secret = self.behind.secret();
         let id = secret.get(&format!("{provider}_client_id")).await?;
         let key = secret.get(&format!("{provider}_client_secret")).await?;
-        Ok(id.zip(key).map(|(id, secret)| ClientCredentials { id: expose(&id), secret }))
+        Ok(id.zip(key).map(|(id, secret)| ClientCredentials { id: id.expose_secret().to_owned(), secret }))
     }
 
     /// Supabase Auth as its administrator, where the operator has given the project's secret key.
@@ -61,8 +61,4 @@ impl App {
     pub(crate) fn slack(&self) -> Slack {
         Slack::new(self.http.clone(), self.config.slack.clone())
     }
-}
-
-fn expose(id: &SecretString) -> String {
-    secrecy::ExposeSecret::expose_secret(id).to_owned()
 }
