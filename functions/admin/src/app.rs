@@ -34,7 +34,8 @@ impl App {
                 config.auth_issuer.clone(),
                 config.auth_audience.clone(),
             ),
-            token_sets: TokenSets::new(sdk_config, config.token_set_prefix.clone()),
+            token_sets: TokenSets::new(sdk_config, config.token_set_prefix.clone())
+                .encrypted_with(config.secret_key_arn.clone()),
             queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
             job_events: JobEventQueue::new(sdk_config, config.job_event_queue_url.clone()),
             http: http_client(),

@@ -21,6 +21,8 @@ pub struct AdminConfig {
     pub job_event_queue_url: String,
     /// What the names of token sets' secrets begin with (`TOKEN_SET_PREFIX`).
     pub token_set_prefix: String,
+    /// The KMS key that those secrets are encrypted with; by default the one that AWS keeps (`SECRET_KEY_ARN`).
+    pub secret_key_arn: Option<String>,
     /// Where people open the pages, and providers send them back to (`APP_URL`).
     pub app_url: Url,
     /// Who makes the users' tokens (`AUTH_ISSUER`); without it nobody can sign in.
@@ -62,6 +64,7 @@ impl AdminConfig {
         let job_queue_url = settings.required("JOB_QUEUE_URL");
         let job_event_queue_url = settings.required("JOB_EVENT_QUEUE_URL");
         let token_set_prefix = settings.required("TOKEN_SET_PREFIX");
+        let secret_key_arn = settings.optional("SECRET_KEY_ARN");
         let shop_url = settings.required("SHOPIFY_SHOP_URL");
         let api_version = settings.required("SHOPIFY_API_VERSION");
         let auth_issuer = settings.optional("AUTH_ISSUER");
@@ -81,6 +84,7 @@ impl AdminConfig {
             job_queue_url,
             job_event_queue_url,
             token_set_prefix,
+            secret_key_arn,
             app_url,
             auth_issuer,
             auth_audience,

@@ -38,7 +38,8 @@ impl App {
             queue: JobQueue::new(sdk_config, config.job_queue_url.clone()),
             payloads: PayloadStore::new(sdk_config, config.payload_bucket.clone()),
             counters: Counters::new(sdk_config, config.counter_table.clone()),
-            hook_secrets: HookSecrets::new(sdk_config, config.hook_secret_prefix.clone()),
+            hook_secrets: HookSecrets::new(sdk_config, config.hook_secret_prefix.clone())
+                .encrypted_with(config.secret_key_arn.clone()),
             measurements: Measurements::new(),
             behind: BehindSecret::new(
                 sdk_config,

@@ -9,6 +9,8 @@ pub struct WebhookConfig {
     pub function_secret_arn: String,
     /// What the name of the secret of each Asana webhook begins with (`HOOK_SECRET_PREFIX`).
     pub hook_secret_prefix: String,
+    /// The KMS key that those secrets are encrypted with; by default the one that AWS keeps (`SECRET_KEY_ARN`).
+    pub secret_key_arn: Option<String>,
     /// Where the worker is rung (`JOB_QUEUE_URL`).
     pub job_queue_url: String,
     /// Where a delivery goes that is too large for the queue (`PAYLOAD_BUCKET`).
@@ -30,6 +32,7 @@ impl WebhookConfig {
         let config = Self {
             function_secret_arn: settings.required("FUNCTION_SECRET_ARN"),
             hook_secret_prefix: settings.required("HOOK_SECRET_PREFIX"),
+            secret_key_arn: settings.optional("SECRET_KEY_ARN"),
             job_queue_url: settings.required("JOB_QUEUE_URL"),
             payload_bucket: settings.required("PAYLOAD_BUCKET"),
             counter_table: settings.required("COUNTER_TABLE"),

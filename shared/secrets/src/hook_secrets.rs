@@ -17,13 +17,19 @@ const REMEMBERED: usize = 1000;
 pub struct HookSecrets {
     client: Client,
     prefix: String,
+    key_arn: Option<String>,
     remembered: Mutex<HashMap<String, SecretString>>,
 }
 
 impl HookSecrets {
     /// Secrets whose names begin with `prefix`, e.g. `zixly/aws/asana-webhooks/`.
     pub fn new(config: &SdkConfig, prefix: String) -> Self {
-        Self { client: Client::new(config), prefix, remembered: Mutex::default() }
+        Self { client: Client::new(config), prefix, key_arn: None, remembered: Mutex::default() }
+    }
+
+    /// The same, but new ones are encrypted with the KMS key `key_arn` instead of the one that AWS keeps.
+    pub fn encrypted_with(self, key_arn: Option<String>) -> Self {
+        Self { key_arn, ..self }
     }
 
     /// The secret of an endpoint; none before its handshake.
@@ -55,9 +61,8 @@ impl HookSecrets {
     /// Keeps the secret of an endpoint that has none. False if it has one: of two handshakes at once, one is taken.
     pub async fn create(&self, endpoint: &str, secret: &SecretString) -> Result<bool, SecretsError> {
         let name = self.name(endpoint);
-        let created =
-            self.client.create_secret().name(&name).secret_string(secret.expose_secret()).send().await;
-        match created {
+        let create = self.client.create_secret().name(&name).set_kms_key_id(self.key_arn.clone());
+        match create.secret_string(secret.expose_secret()).send().await {
             Ok(_) => Ok(true),
             Err(error)
                 if error.as_service_error().is_some_and(CreateSecretError::is_resource_exists_exception) =>

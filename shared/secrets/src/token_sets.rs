@@ -24,6 +24,7 @@ const ON_ITS_WAY: &str = "AWSPENDING";
 pub struct TokenSets {
     client: Client,
     prefix: String,
+    key_arn: Option<String>,
 }
 
 /// A token set as it was read.
@@ -46,7 +47,12 @@ struct Stored {
 impl TokenSets {
     /// Token sets whose secrets' names begin with `prefix`, e.g. `zixly/aws/token-sets/`.
     pub fn new(config: &SdkConfig, prefix: String) -> Self {
-        Self { client: Client::new(config), prefix }
+        Self { client: Client::new(config), prefix, key_arn: None }
+    }
+
+    /// The same, but new ones are encrypted with the KMS key `key_arn` instead of the one that AWS keeps.
+    pub fn encrypted_with(self, key_arn: Option<String>) -> Self {
+        Self { key_arn, ..self }
     }
 
     /// Reads the token set in force, always afresh: another worker may have replaced it a moment ago. One that was removed is
@@ -120,8 +126,8 @@ impl TokenSets {
                     .as_service_error()
                     .is_some_and(PutSecretValueError::is_resource_not_found_exception) =>
             {
-                let created =
-                    self.client.create_secret().name(&name).secret_string(wire(token_set)).send().await;
+                let create = self.client.create_secret().name(&name).set_kms_key_id(self.key_arn.clone());
+                let created = create.secret_string(wire(token_set)).send().await;
                 created
                     .map(|_| ())
                     .map_err(|source| SecretsError::Unreachable { name, source: source.into() })
