@@ -1,7 +1,7 @@
 //! The functions, built for this machine as the zips that Lambda takes.
 
 use std::env::{consts, join_paths, split_paths};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -13,15 +13,13 @@ use crate::stack::Stack;
 /// Every function; its package is `zixly-` and this.
 pub const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "realtime", "admin"];
 
-/// Each function with its zip.
-pub type Zips = [(&'static str, PathBuf); FUNCTIONS.len()];
-
 /// What makes a build for this machine two minutes shorter and its zips a third larger than one for AWS.
 const QUICKER: [(&str, &str); 2] =
     [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
 
-/// Builds the functions, as they would be for AWS but not squeezed as small; a moment when nothing has changed.
-pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow::Result<Zips> {
+/// Builds the functions, as they would be for AWS but not squeezed as small; a moment when nothing has changed. Gives
+/// the folder with their zips.
+pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow::Result<PathBuf> {
     // Each stack has its own zips, so that two that are built at the same time do not write the same file.
     let folder = stack.folder.join("functions");
     let cargo_lambda = project.venv_program("cargo-lambda")?;
@@ -44,7 +42,12 @@ pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow:
         }
     };
     processes::watch(command, each_line).await.context("the functions cannot be built")?;
-    Ok(FUNCTIONS.map(|function| (function, folder.join(format!("zixly-{function}/bootstrap.zip")))))
+    Ok(folder)
+}
+
+/// Where cargo lambda leaves a function's zip.
+pub fn zip_of(folder: &Path, function: &str) -> PathBuf {
+    folder.join(format!("zixly-{function}/bootstrap.zip"))
 }
 
 /// This machine's processor, as Lambda calls it.

@@ -350,8 +350,9 @@ async fn put_function_secrets(
     aws: &SdkConfig,
     keys: &Keys,
 ) -> anyhow::Result<()> {
-    let put = async |output: &str, fields: &[(&'static str, &str)]| {
-        let secret = FunctionSecret::new(aws, servers.outputs.get(output)?.to_owned());
+    let put = async |function: &str, fields: &[(&'static str, &str)]| {
+        let name = servers.outputs.get(&format!("secret_names.{function}"))?;
+        let secret = FunctionSecret::new(aws, name.to_owned());
         let fields: BTreeMap<&str, SecretString> =
             fields.iter().map(|(name, value)| (*name, SecretString::from(*value))).collect();
         anyhow::Ok(secret.put(&fields).await?)
@@ -359,7 +360,7 @@ async fn put_function_secrets(
     let account = |name| servers.accounts.get(name);
     let jwks = read_jwks(servers.simulator_url).await?;
     put(
-        "webhook_secret_name",
+        "webhook",
         &[
             ("database_url", &servers.database.role_url(stack, "zixly_webhook")?),
             ("xero_webhook_key", &keys.xero_webhook_key),
@@ -371,7 +372,7 @@ async fn put_function_secrets(
     )
     .await?;
     put(
-        "dashboard_secret_name",
+        "dashboard",
         &[
             ("database_url", &servers.database.role_url(stack, "zixly_dashboard")?),
             ("auth_jwks", &jwks),
@@ -380,7 +381,7 @@ async fn put_function_secrets(
         ],
     )
     .await?;
-    put("realtime_secret_name", &[("realtime_ticket_key", &keys.realtime_ticket_key)]).await?;
+    put("realtime", &[("realtime_ticket_key", &keys.realtime_ticket_key)]).await?;
     let apps = [
         ("xero_client_id", account("XERO_CLIENT_ID")),
         ("xero_client_secret", account("XERO_CLIENT_SECRET")),
@@ -398,15 +399,14 @@ async fn put_function_secrets(
         ("auth_service_key", AUTH_SERVICE_KEY.to_owned()),
     ];
     let admin = admin.iter().map(|(name, value)| (*name, value.as_str()));
-    put("admin_secret_name", &admin.chain(apps).collect::<Vec<_>>()).await?;
+    put("admin", &admin.chain(apps).collect::<Vec<_>>()).await?;
     let worker = [
         ("database_url", servers.database.role_url(stack, "zixly_worker")?),
         ("trading_api_key", account("TRADING_API_KEY").to_owned()),
     ];
     let worker = worker.iter().map(|(name, value)| (*name, value.as_str()));
-    put("worker_secret_name", &worker.chain(apps).collect::<Vec<_>>()).await?;
-    put("scheduler_secret_name", &[("database_url", &servers.database.role_url(stack, "zixly_scheduler")?)])
-        .await
+    put("worker", &worker.chain(apps).collect::<Vec<_>>()).await?;
+    put("scheduler", &[("database_url", &servers.database.role_url(stack, "zixly_scheduler")?)]).await
 }
 
 /// The keys that Supabase Auth signs with, as whoever sets Zixly up copies them from its project.

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::functions::{Zips, architecture};
+use crate::functions::{FUNCTIONS, architecture, zip_of};
 use crate::processes;
 use crate::progress::{Progress, Step};
 use crate::project::{Project, variable};
@@ -19,7 +19,7 @@ use crate::stack::{Stack, digest};
 pub struct Outputs(BTreeMap<String, String>);
 
 impl Outputs {
-    /// A value by the name that environments/local/outputs.tf gives it.
+    /// A value by the name that environments/local/outputs.tf gives it; one of a map's as `map.key`.
     pub fn get(&self, name: &str) -> anyhow::Result<&str> {
         let value = self.0.get(name).map(String::as_str);
         value.with_context(|| format!("terraform gives no output {name}; see environments/local/outputs.tf"))
@@ -29,9 +29,20 @@ impl Outputs {
         let file = folder.join("outputs.json");
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let outputs: BTreeMap<String, Value> = serde_json::from_slice(&text)?;
-        let texts =
-            outputs.into_iter().filter_map(|(name, it)| Some((name, it["value"].as_str()?.to_owned())));
-        Ok(Self(texts.collect()))
+        let mut texts = BTreeMap::new();
+        for (name, output) in outputs {
+            match &output["value"] {
+                Value::String(text) => {
+                    texts.insert(name, text.clone());
+                }
+                Value::Object(map) => texts.extend(
+                    map.iter()
+                        .filter_map(|(key, it)| Some((format!("{name}.{key}"), it.as_str()?.to_owned()))),
+                ),
+                _ => {}
+            }
+        }
+        Ok(Self(texts))
     }
 }
 
@@ -39,24 +50,24 @@ impl Outputs {
 pub async fn apply(
     stack: &Stack,
     project: &Project,
-    zips: &Zips,
+    zips: &Path,
     aws_endpoint: &str,
     simulator_url: &str,
     step: &Step<'_>,
 ) -> anyhow::Result<Outputs> {
     let folder = stack.folder.join("terraform");
     let environment = project.root.join("terraform/environments/local");
-    let zip_of = |(function, zip): &(&str, PathBuf)| format!("{function}_zip={}", zip.display());
-    let mut variables = vec![
+    let variables = [
         format!("aws_endpoint_url={aws_endpoint}"),
         format!("simulator_url={simulator_url}"),
         format!("architecture={}", architecture()),
+        format!("zip_folder={}", zips.display()),
     ];
-    variables.extend(zips.iter().map(zip_of));
     let aws = stack.run_of("local-aws");
     let mut parts = vec![aws.clone().into_bytes()];
     parts.extend(variables.iter().map(|variable| variable.clone().into_bytes()));
-    for file in zips.iter().map(|(_, zip)| zip.clone()).chain(files_below(&project.root)?) {
+    let zips = FUNCTIONS.map(|function| zip_of(zips, function));
+    for file in zips.into_iter().chain(files_below(&project.root)?) {
         parts.push(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     let wanted = digest(parts);

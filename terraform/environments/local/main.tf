@@ -14,6 +14,7 @@ provider "aws" {
     cloudwatch     = var.aws_endpoint_url
     dynamodb       = var.aws_endpoint_url
     iam            = var.aws_endpoint_url
+    kms            = var.aws_endpoint_url
     lambda         = var.aws_endpoint_url
     logs           = var.aws_endpoint_url
     s3             = var.aws_endpoint_url
@@ -29,12 +30,7 @@ module "pipeline" {
 
   environment                = "local"
   architecture               = var.architecture
-  webhook_zip                = var.webhook_zip
-  worker_zip                 = var.worker_zip
-  scheduler_zip              = var.scheduler_zip
-  dashboard_zip              = var.dashboard_zip
-  realtime_zip               = var.realtime_zip
-  admin_zip                  = var.admin_zip
+  zip_folder                 = var.zip_folder
   disposable                 = true
   worker_maximum_concurrency = 4
   log_retention_days         = 1

@@ -23,21 +23,6 @@ output "counter_table" {
   value       = module.pipeline.counter_table
 }
 
-output "webhook_secret_name" {
-  description = "Name of the secret that the webhook function reads."
-  value       = module.pipeline.webhook_secret_name
-}
-
-output "worker_secret_name" {
-  description = "Name of the secret that the worker function reads."
-  value       = module.pipeline.worker_secret_name
-}
-
-output "scheduler_secret_name" {
-  description = "Name of the secret that the scheduler function reads."
-  value       = module.pipeline.scheduler_secret_name
-}
-
 output "hook_secret_prefix" {
   description = "What the name of every Asana webhook's secret starts with."
   value       = module.pipeline.hook_secret_prefix
@@ -53,22 +38,12 @@ output "websocket_url" {
   value       = module.pipeline.websocket_url
 }
 
-output "realtime_secret_name" {
-  description = "Name of the secret that the realtime function reads."
-  value       = module.pipeline.realtime_secret_name
-}
-
 output "app_url" {
   description = "Where the dashboard is, without a slash at the end."
   value       = module.pipeline.app_url
 }
 
-output "dashboard_secret_name" {
-  description = "Name of the secret that the dashboard function reads."
-  value       = module.pipeline.dashboard_secret_name
-}
-
-output "admin_secret_name" {
-  description = "Name of the secret that the admin function reads."
-  value       = module.pipeline.admin_secret_name
+output "secret_names" {
+  description = "By function, the name of the secret that it reads."
+  value       = module.pipeline.secret_names
 }

@@ -18,37 +18,12 @@ variable "simulator_url" {
   }
 }
 
-variable "webhook_zip" {
-  description = "Path of the webhook function's zip."
-  type        = string
-}
-
-variable "worker_zip" {
-  description = "Path of the worker function's zip."
-  type        = string
-}
-
-variable "scheduler_zip" {
-  description = "Path of the scheduler function's zip."
-  type        = string
-}
-
 variable "architecture" {
   description = "Processor of this machine, which runs the functions: arm64 or x86_64."
   type        = string
 }
 
-variable "realtime_zip" {
-  description = "Path of the realtime function's zip."
-  type        = string
-}
-
-variable "dashboard_zip" {
-  description = "Path of the dashboard function's zip."
-  type        = string
-}
-
-variable "admin_zip" {
-  description = "Path of the admin function's zip."
+variable "zip_folder" {
+  description = "Folder with the functions' zips as cargo lambda leaves them, each as `zixly-{function}/bootstrap.zip`."
   type        = string
 }

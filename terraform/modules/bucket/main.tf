@@ -1,4 +1,3 @@
-# S3 encrypts what it stores with its own keys (SSE-S3) since 2023; the setting stands here so that nobody can weaken it unseen.
 resource "aws_s3_bucket" "this" {
   bucket        = var.name
   force_destroy = var.destroy_with_content
@@ -9,8 +8,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = var.key_arn
     }
+
+    # S3 asks KMS once in a while and not for each object, which would cost more than the object.
+    bucket_key_enabled = true
   }
 }
 

@@ -8,6 +8,12 @@ variable "name" {
   }
 }
 
+variable "key_arn" {
+  description = "ARN of the KMS key that objects are encrypted with; null for the one that AWS keeps for S3."
+  type        = string
+  default     = null
+}
+
 variable "destroy_with_content" {
   description = "Whether `terraform destroy` may delete the bucket with everything in it."
   type        = bool

@@ -1,3 +1,5 @@
+data "aws_region" "current" {}
+
 resource "aws_iam_role" "this" {
   name               = var.name
   description        = "What ${var.name} may do, and nothing else"
@@ -37,6 +39,28 @@ data "aws_iam_policy_document" "permissions" {
       sid       = statement.key
       actions   = statement.value.actions
       resources = [statement.value.resource]
+
+      # A key is used through the service that keeps what it encrypts, never by the function itself.
+      dynamic "condition" {
+        for_each = statement.value.via_service[*]
+
+        content {
+          test     = "StringEquals"
+          variable = "kms:ViaService"
+          values   = ["${condition.value}.${data.aws_region.current.name}.amazonaws.com"]
+        }
+      }
+    }
+  }
+
+  # X-Ray knows no resources.
+  dynamic "statement" {
+    for_each = var.is_traced ? [true] : []
+
+    content {
+      sid       = "SendTraces"
+      actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      resources = ["*"]
     }
   }
 }

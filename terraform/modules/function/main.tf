@@ -19,11 +19,19 @@ resource "aws_lambda_function" "this" {
   memory_size = var.memory_mb
   timeout     = var.timeout_seconds
 
+  # Every change is a version that stays as it is, so that the alias can go back to it.
+  publish = true
+
   # Lambda's word for "no limit of its own" is -1; 0 would stop the function.
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
 
   environment {
     variables = var.environment
+  }
+
+  # PassThrough takes part in a trace that somebody else has begun, and begins none.
+  tracing_config {
+    mode = var.is_traced ? "Active" : "PassThrough"
   }
 
   logging_config {
@@ -35,4 +43,33 @@ resource "aws_lambda_function" "this" {
 
   # Without its policy a function's first invocation fails, and that may be a queue message of minutes ago.
   depends_on = [aws_iam_role_policy.this]
+}
+
+# What everybody calls: the version behind it changes without their noticing.
+resource "aws_lambda_alias" "this" {
+  count = var.is_rolled_out ? 0 : 1
+
+  name             = local.alias
+  description      = "The version in use"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+# The same, but moved by a rollout: Terraform only makes the version that it moves to.
+resource "aws_lambda_alias" "rolled_out" {
+  count = var.is_rolled_out ? 1 : 0
+
+  name             = local.alias
+  description      = "The version in use; moved by CodeDeploy"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
+}
+
+locals {
+  alias     = "live"
+  the_alias = one(concat(aws_lambda_alias.this, aws_lambda_alias.rolled_out))
 }

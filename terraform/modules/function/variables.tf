@@ -70,10 +70,11 @@ variable "environment" {
 }
 
 variable "permissions" {
-  description = "What the function may do besides logging: a sid that reads as a sentence, exact actions, one resource."
+  description = "What the function may do besides logging: a sid that reads as a sentence, exact actions, one resource; a key's use is bound to the service that it is used through, e.g. `s3`."
   type = map(object({
-    actions  = list(string)
-    resource = string
+    actions     = list(string)
+    resource    = string
+    via_service = optional(string)
   }))
 
   validation {
@@ -85,4 +86,16 @@ variable "permissions" {
 variable "log_retention_days" {
   description = "Days that log lines are kept."
   type        = number
+}
+
+variable "is_rolled_out" {
+  description = "Whether a new version is put in use by a rollout (module rollout), not by Terraform at once."
+  type        = bool
+  default     = false
+}
+
+variable "is_traced" {
+  description = "Whether X-Ray traces the function's invocations; billed by the trace."
+  type        = bool
+  default     = false
 }

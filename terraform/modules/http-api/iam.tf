@@ -4,6 +4,7 @@ resource "aws_lambda_permission" "this" {
   statement_id  = "ThisApiMayInvokeTheFunction"
   action        = "lambda:InvokeFunction"
   function_name = each.value.name
+  qualifier     = each.value.alias
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }

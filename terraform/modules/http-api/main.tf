@@ -3,6 +3,9 @@ resource "aws_apigatewayv2_api" "this" {
   description   = var.description
   protocol_type = "HTTP"
 
+  # One way in: what guards the domain, such as a firewall, is not walked around.
+  disable_execute_api_endpoint = var.is_reached_by_domain
+
   # Without credentials: a page sends its token itself, and no cookie of anybody's goes with it.
   dynamic "cors_configuration" {
     for_each = length(var.page_origins) == 0 ? [] : [var.page_origins]
@@ -39,6 +42,12 @@ resource "aws_apigatewayv2_stage" "this" {
   api_id      = aws_apigatewayv2_api.this.id
   name        = "$default"
   auto_deploy = true
+
+  # By the route, of all callers together: it keeps a flood from using up the account's limit, which other APIs share.
+  default_route_settings {
+    throttling_rate_limit  = var.requests_per_second
+    throttling_burst_limit = 2 * var.requests_per_second
+  }
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn

@@ -14,9 +14,10 @@ variable "description" {
 }
 
 variable "functions" {
-  description = "The functions that answer, each with its name, the ARN that API Gateway calls it by, and its routes: each a method and a path, e.g. `GET /health`, or `$default` for every other request."
+  description = "The functions that answer, each with its name, the alias that is called, the ARN that API Gateway calls it by, and its routes: each a method and a path, e.g. `GET /health`, or `$default` for every other request."
   type = map(object({
     name       = string
+    alias      = string
     invoke_arn = string
     routes     = set(string)
   }))
@@ -29,6 +30,22 @@ variable "functions" {
     ])
     error_message = "Each function must have a route, and each route must be a method and a path, e.g. `POST /webhook/xero`, or `$default`."
   }
+}
+
+variable "requests_per_second" {
+  description = "Requests a second to each route, of all callers together; beyond, for twice as many at once, they are answered with 429."
+  type        = number
+
+  validation {
+    condition     = var.requests_per_second >= 1 && var.requests_per_second <= 10000
+    error_message = "The requests per second must be between 1 and 10000, the account's own limit."
+  }
+}
+
+variable "is_reached_by_domain" {
+  description = "Whether the API has a domain of its own (module domain) and the address that AWS gave it is switched off."
+  type        = bool
+  default     = false
 }
 
 variable "log_retention_days" {

@@ -3,16 +3,21 @@
 module "admin" {
   source = "../function"
 
-  name               = "${local.prefix}-admin"
-  description        = "Sets tenants up: users, connections, API keys and workflows; touches no job."
-  zip_path           = var.admin_zip
-  architecture       = var.architecture
-  memory_mb          = 256
-  timeout_seconds    = 29 # The gateway waits no longer.
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-admin"
+  description          = "Sets tenants up: users, connections, API keys and workflows; touches no job."
+  zip_path             = "${var.zip_folder}/zixly-admin/bootstrap.zip"
+  architecture         = var.architecture
+  memory_mb            = 256
+  timeout_seconds      = 29 # The gateway waits no longer.
+  reserved_concurrency = var.reserved_concurrency.admin
+  log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = merge({
-    FUNCTION_SECRET_ARN   = module.admin_secret.arn
+    FUNCTION_SECRET_ARN   = module.secret["admin"].arn
+    METRICS_NAMESPACE     = local.metrics_namespace
+    SECRET_KEY_ARN        = module.key.arn
     JOB_QUEUE_URL         = module.job_queue.url
     JOB_EVENT_QUEUE_URL   = module.job_event_queue.url
     TOKEN_SET_PREFIX      = local.token_set_prefix
@@ -34,7 +39,8 @@ module "admin" {
   }, local.auth_environment)
 
   permissions = {
-    ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.admin_secret.arn }
+    ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["admin"].arn }
+    OpenAndEncryptSecrets     = local.keep_secrets
     KeepNewTokenSets          = { actions = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"], resource = local.token_set_arns }
     PutThemInForce            = { actions = ["secretsmanager:UpdateSecretVersionStage"], resource = local.token_set_arns }
     ReadThemToTakeThemBack    = { actions = ["secretsmanager:GetSecretValue"], resource = local.token_set_arns }
@@ -42,12 +48,4 @@ module "admin" {
     RingForJobsThatCanGoOn    = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     EndSessionsOfRemovedUsers = { actions = ["sqs:SendMessage"], resource = module.job_event_queue.arn }
   }
-}
-
-module "admin_secret" {
-  source = "../secret"
-
-  name                 = "zixly/${var.environment}/admin"
-  description          = "Database address, token keys, the providers' client secrets and the key for invitations of the admin function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
 }

@@ -3,7 +3,8 @@
 
 locals {
   gateway_app_url = var.app_gateway_host == null ? module.dashboard_api.url : "http://${module.dashboard_api.id}.${var.app_gateway_host}"
-  app_url         = coalesce(var.app_url, local.gateway_app_url)
+  app_domain_url  = var.app_domain == null ? null : "https://${var.app_domain.name}"
+  app_url         = coalesce(var.app_url, local.app_domain_url, local.gateway_app_url)
 
   # From where a page fetches results, by an address that the function has signed.
   payload_origin = coalesce(
@@ -17,16 +18,20 @@ locals {
 module "dashboard" {
   source = "../function"
 
-  name               = "${local.prefix}-dashboard"
-  description        = "Shows jobs, deliveries and connections, and serves the pages; reads only."
-  zip_path           = var.dashboard_zip
-  architecture       = var.architecture
-  memory_mb          = 512
-  timeout_seconds    = 10
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-dashboard"
+  description          = "Shows jobs, deliveries and connections, and serves the pages; reads only."
+  zip_path             = "${var.zip_folder}/zixly-dashboard/bootstrap.zip"
+  architecture         = var.architecture
+  memory_mb            = 512
+  timeout_seconds      = 10
+  reserved_concurrency = var.reserved_concurrency.dashboard
+  log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = merge({
-    FUNCTION_SECRET_ARN   = module.dashboard_secret.arn
+    FUNCTION_SECRET_ARN   = module.secret["dashboard"].arn
+    METRICS_NAMESPACE     = local.metrics_namespace
     PAYLOAD_BUCKET        = module.payload_bucket.name
     PAYLOAD_ORIGIN        = local.payload_origin
     COUNTER_TABLE         = module.counter_table.name
@@ -36,7 +41,9 @@ module "dashboard" {
   }, local.auth_environment, local.auth_key_environment)
 
   permissions = {
-    ReadItsOwnSecret    = { actions = ["secretsmanager:GetSecretValue"], resource = module.dashboard_secret.arn }
+    ReadItsOwnSecret    = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["dashboard"].arn }
+    OpenItsOwnSecret    = local.open_secrets
+    OpenResults         = local.open_payloads
     LetResultsBeFetched = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/tenants/*" }
     ReadRateBudgets     = { actions = ["dynamodb:GetItem"], resource = module.counter_table.arn }
     CountDeadLetters    = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.dead_letter_arn }
@@ -46,14 +53,17 @@ module "dashboard" {
 module "dashboard_api" {
   source = "../http-api"
 
-  name               = "${local.prefix}-dashboard-api"
-  description        = "Where browsers load the dashboard and what it shows."
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-dashboard-api"
+  description          = "Where browsers load the dashboard and what it shows."
+  requests_per_second  = 200
+  is_reached_by_domain = var.app_domain != null
+  log_retention_days   = var.log_retention_days
 
   # Listed for the access log; `$default` is for the pages, each of which has an address of its own.
   functions = {
     dashboard = {
       name       = module.dashboard.name
+      alias      = module.dashboard.alias
       invoke_arn = module.dashboard.invoke_arn
       routes = [
         "GET /api/config",
@@ -76,6 +86,7 @@ module "dashboard_api" {
     }
     admin = {
       name       = module.admin.name
+      alias      = module.admin.alias
       invoke_arn = module.admin.invoke_arn
       routes = [
         "GET /api/admin/tenants",
@@ -99,10 +110,13 @@ module "dashboard_api" {
   }
 }
 
-module "dashboard_secret" {
-  source = "../secret"
+module "app_domain" {
+  source = "../domain"
+  count  = var.app_domain == null ? 0 : 1
 
-  name                 = "zixly/${var.environment}/dashboard"
-  description          = "Database address, token keys and ticket key of the dashboard function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
+  name            = var.app_domain.name
+  hosted_zone_id  = var.app_domain.hosted_zone_id
+  certificate_arn = var.app_domain.certificate_arn
+  api_id          = module.dashboard_api.id
+  api_stage       = module.dashboard_api.stage
 }

@@ -8,20 +8,10 @@ locals {
   # The bucket's name must be unique among all of AWS; the account makes it so.
   bucket_name = "${local.prefix}-payloads-${data.aws_caller_identity.current.account_id}"
 
-  # Token sets come and go with connections, and the secrets of Asana's webhooks with those, so they are not made here;
-  # the functions may use what starts like this.
-  token_set_prefix   = "zixly/${var.environment}/token-sets/"
-  hook_secret_prefix = "zixly/${var.environment}/asana-webhooks/"
-  secret_arn_prefix = join(":", [
-    "arn", data.aws_partition.current.partition, "secretsmanager", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, "secret", "",
-  ])
-  token_set_arns   = "${local.secret_arn_prefix}${local.token_set_prefix}*"
-  hook_secret_arns = "${local.secret_arn_prefix}${local.hook_secret_prefix}*"
-
   # Providers sign the address that they call, so the function has to know it.
-  gateway_url     = var.api_gateway_url == null ? module.http_api.url : "${var.api_gateway_url}/${module.http_api.id}"
-  public_base_url = coalesce(var.public_base_url, local.gateway_url)
+  webhook_domain_url = var.webhook_domain == null ? null : "https://${var.webhook_domain.name}"
+  gateway_url        = var.api_gateway_url == null ? module.http_api.url : "${var.api_gateway_url}/${module.http_api.id}"
+  public_base_url    = coalesce(var.public_base_url, local.webhook_domain_url, local.gateway_url)
 
   trading_environment = var.provider_endpoints.trading_api_url == null ? {} : {
     TRADING_API_URL = var.provider_endpoints.trading_api_url
@@ -41,8 +31,10 @@ locals {
     ]) }
   }
 
-  secret_recovery_window_days = var.disposable ? 0 : 30
-  worker_timeout_seconds      = 30
+  # Several environments may share an account, and CloudWatch adds up whatever has the same name.
+  metrics_namespace = "Zixly/${var.environment}"
+
+  worker_timeout_seconds = 30
 }
 
 module "webhook" {
@@ -50,15 +42,19 @@ module "webhook" {
 
   name                 = "${local.prefix}-webhook"
   description          = "Takes deliveries from providers, files them with their jobs and rings the worker."
-  zip_path             = var.webhook_zip
+  zip_path             = "${var.zip_folder}/zixly-webhook/bootstrap.zip"
   architecture         = var.architecture
   memory_mb            = 256
   timeout_seconds      = 10 # Xero gives up after 5 s; the rest is for writing down why it took longer.
-  reserved_concurrency = var.webhook_reserved_concurrency
+  reserved_concurrency = var.reserved_concurrency.webhook
   log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = merge({
-    FUNCTION_SECRET_ARN = module.webhook_secret.arn
+    FUNCTION_SECRET_ARN = module.secret["webhook"].arn
+    METRICS_NAMESPACE   = local.metrics_namespace
+    SECRET_KEY_ARN      = module.key.arn
     JOB_QUEUE_URL       = module.job_queue.url
     COUNTER_TABLE       = module.counter_table.name
     PAYLOAD_BUCKET      = module.payload_bucket.name
@@ -67,7 +63,9 @@ module "webhook" {
   }, local.auth_environment)
 
   permissions = {
-    ReadItsOwnSecret             = { actions = ["secretsmanager:GetSecretValue"], resource = module.webhook_secret.arn }
+    ReadItsOwnSecret             = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["webhook"].arn }
+    OpenItsSecrets               = local.keep_secrets
+    EncryptWhatItCarries         = local.keep_payloads
     RingTheWorker                = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     TellWhetherTheQueueIsHealthy = { actions = ["sqs:GetQueueAttributes"], resource = module.job_queue.arn }
     CountRequests                = { actions = ["dynamodb:UpdateItem"], resource = module.counter_table.arn }
@@ -82,16 +80,20 @@ module "webhook" {
 module "worker" {
   source = "../function"
 
-  name               = "${local.prefix}-worker"
-  description        = "Runs the steps of jobs against the providers and records what came of each."
-  zip_path           = var.worker_zip
-  architecture       = var.architecture
-  memory_mb          = 512
-  timeout_seconds    = local.worker_timeout_seconds
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-worker"
+  description          = "Runs the steps of jobs against the providers and records what came of each."
+  zip_path             = "${var.zip_folder}/zixly-worker/bootstrap.zip"
+  architecture         = var.architecture
+  memory_mb            = 512
+  timeout_seconds      = local.worker_timeout_seconds
+  reserved_concurrency = var.reserved_concurrency.worker
+  log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = merge({
-    FUNCTION_SECRET_ARN   = module.worker_secret.arn
+    FUNCTION_SECRET_ARN   = module.secret["worker"].arn
+    METRICS_NAMESPACE     = local.metrics_namespace
     JOB_QUEUE_URL         = module.job_queue.url
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
     JOB_EVENT_QUEUE_URL   = module.job_event_queue.url
@@ -114,7 +116,9 @@ module "worker" {
   }, local.trading_environment, local.email_environment)
 
   permissions = merge(local.email_permissions, {
-    ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.worker_secret.arn }
+    ReadItsOwnSecret          = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["worker"].arn }
+    OpenItsSecrets            = local.keep_secrets
+    OpenAndEncryptPayloads    = local.keep_payloads
     ReadTokenSets             = { actions = ["secretsmanager:GetSecretValue"], resource = local.token_set_arns }
     StoreRefreshedTokenSets   = { actions = ["secretsmanager:PutSecretValue"], resource = local.token_set_arns }
     PutThemInForce            = { actions = ["secretsmanager:UpdateSecretVersionStage"], resource = local.token_set_arns }
@@ -138,22 +142,27 @@ module "scheduler" {
 
   name                 = "${local.prefix}-scheduler"
   description          = "Finds what was lost elsewhere, asks providers that lose events, and archives old deliveries."
-  zip_path             = var.scheduler_zip
+  zip_path             = "${var.zip_folder}/zixly-scheduler/bootstrap.zip"
   architecture         = var.architecture
   memory_mb            = 512
   timeout_seconds      = 50 # Done before the next one starts.
-  reserved_concurrency = var.scheduler_reserved_concurrency
+  reserved_concurrency = var.reserved_concurrency.scheduler
   log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = {
-    FUNCTION_SECRET_ARN     = module.scheduler_secret.arn
+    FUNCTION_SECRET_ARN     = module.secret["scheduler"].arn
+    METRICS_NAMESPACE       = local.metrics_namespace
     JOB_QUEUE_URL           = module.job_queue.url
     PAYLOAD_BUCKET          = module.payload_bucket.name
     DELIVERY_RETENTION_DAYS = tostring(var.delivery_retention_days)
   }
 
   permissions = {
-    ReadItsOwnSecret       = { actions = ["secretsmanager:GetSecretValue"], resource = module.scheduler_secret.arn }
+    ReadItsOwnSecret       = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["scheduler"].arn }
+    OpenItsOwnSecret       = local.open_secrets
+    OpenAndEncryptPayloads = local.keep_payloads
     RingTheWorker          = { actions = ["sqs:SendMessage"], resource = module.job_queue.arn }
     ArchiveDeliveries      = { actions = ["s3:PutObject"], resource = "${module.payload_bucket.arn}/deliveries/*" }
     ReadBackWhatItArchived = { actions = ["s3:GetObject"], resource = "${module.payload_bucket.arn}/deliveries/*" }
@@ -167,6 +176,7 @@ module "schedule" {
   description         = "Starts the scheduler function once a minute."
   schedule_expression = "rate(1 minute)"
   function_name       = module.scheduler.name
+  function_alias      = module.scheduler.alias
   function_arn        = module.scheduler.arn
 }
 
@@ -190,16 +200,19 @@ resource "aws_lambda_event_source_mapping" "worker" {
 module "http_api" {
   source = "../http-api"
 
-  name               = "${local.prefix}-http-api"
-  description        = "Where providers deliver and callers ask for the state of a job."
-  page_origins       = concat([local.app_url], var.allowed_origins)
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-http-api"
+  description          = "Where providers deliver and callers ask for the state of a job."
+  page_origins         = concat([local.app_url], var.allowed_origins)
+  requests_per_second  = var.webhook_requests_per_second
+  is_reached_by_domain = var.webhook_domain != null
+  log_retention_days   = var.log_retention_days
 
   # The function answers for every path, with its own headers and problem documents. Those that it serves are listed
   # besides, so that the access log tells them apart without showing an endpoint that nobody shall guess.
   functions = {
     webhook = {
       name       = module.webhook.name
+      alias      = module.webhook.alias
       invoke_arn = module.webhook.invoke_arn
       routes = [
         "POST /webhook/xero",
@@ -222,11 +235,23 @@ module "http_api" {
   }
 }
 
+module "webhook_domain" {
+  source = "../domain"
+  count  = var.webhook_domain == null ? 0 : 1
+
+  name            = var.webhook_domain.name
+  hosted_zone_id  = var.webhook_domain.hosted_zone_id
+  certificate_arn = var.webhook_domain.certificate_arn
+  api_id          = module.http_api.id
+  api_stage       = module.http_api.stage
+}
+
 module "job_queue" {
   source = "../queue"
 
   name                     = "${local.prefix}-jobs"
   consumer_timeout_seconds = local.worker_timeout_seconds
+  oldest_message_seconds   = 1800 # A doorbell that rings later lies in the queue for up to 15 minutes.
   alarm_topic_arns         = var.alarm_topic_arns
 }
 
@@ -234,6 +259,7 @@ module "payload_bucket" {
   source = "../bucket"
 
   name                    = local.bucket_name
+  key_arn                 = module.key.arn
   destroy_with_content    = var.disposable
   old_version_expiry_days = var.old_version_expiry_days
   page_origins            = [local.app_url]
@@ -248,29 +274,5 @@ module "counter_table" {
   name                   = "${local.prefix}-counters"
   partition_key          = "counter_key"
   expiry_attribute       = "expires_at"
-  point_in_time_recovery = false # Lost counts harm nobody.
-}
-
-module "webhook_secret" {
-  source = "../secret"
-
-  name                 = "zixly/${var.environment}/webhook"
-  description          = "Database address and webhook keys of the webhook function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
-}
-
-module "worker_secret" {
-  source = "../secret"
-
-  name                 = "zixly/${var.environment}/worker"
-  description          = "Database address and the providers' client secrets of the worker function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
-}
-
-module "scheduler_secret" {
-  source = "../secret"
-
-  name                 = "zixly/${var.environment}/scheduler"
-  description          = "Database address of the scheduler function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
+  point_in_time_recovery = true
 }

@@ -23,21 +23,6 @@ output "counter_table" {
   value       = module.counter_table.name
 }
 
-output "webhook_secret_name" {
-  description = "Name of the secret that the webhook function reads."
-  value       = module.webhook_secret.name
-}
-
-output "worker_secret_name" {
-  description = "Name of the secret that the worker function reads."
-  value       = module.worker_secret.name
-}
-
-output "scheduler_secret_name" {
-  description = "Name of the secret that the scheduler function reads."
-  value       = module.scheduler_secret.name
-}
-
 output "hook_secret_prefix" {
   description = "What the name of every Asana webhook's secret starts with."
   value       = local.hook_secret_prefix
@@ -53,22 +38,27 @@ output "websocket_url" {
   value       = local.websocket_url
 }
 
-output "realtime_secret_name" {
-  description = "Name of the secret that the realtime function reads."
-  value       = module.realtime_secret.name
-}
-
 output "app_url" {
   description = "Where the dashboard is, without a slash at the end."
   value       = local.app_url
 }
 
-output "dashboard_secret_name" {
-  description = "Name of the secret that the dashboard function reads."
-  value       = module.dashboard_secret.name
+output "secret_names" {
+  description = "By function, the name of the secret that it reads."
+  value       = { for function, secret in module.secret : function => secret.name }
 }
 
-output "admin_secret_name" {
-  description = "Name of the secret that the admin function reads."
-  value       = module.admin_secret.name
+output "functions" {
+  description = "By what they are called here, the functions' names in AWS, their aliases and their newest versions."
+  value       = { for key, function in local.functions : key => { name = function.name, alias = function.alias, version = function.version } }
+}
+
+output "rollout_application" {
+  description = "Name of the CodeDeploy application that rolls new versions out; null where they are in use at once."
+  value       = one(module.rollout[*].application)
+}
+
+output "domain_targets" {
+  description = "What each domain's DNS must point at by a CNAME, where it lies in no zone of Route 53's."
+  value       = merge([for domain in concat(module.webhook_domain, module.app_domain) : { (domain.url) = domain.target }]...)
 }

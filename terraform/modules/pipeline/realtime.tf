@@ -10,22 +10,27 @@ locals {
 module "realtime" {
   source = "../function"
 
-  name               = "${local.prefix}-realtime"
-  description        = "Lets pages open WebSockets and tells them what has become of their tenant's jobs."
-  zip_path           = var.realtime_zip
-  architecture       = var.architecture
-  memory_mb          = 256
-  timeout_seconds    = local.realtime_timeout_seconds
-  log_retention_days = var.log_retention_days
+  name                 = "${local.prefix}-realtime"
+  description          = "Lets pages open WebSockets and tells them what has become of their tenant's jobs."
+  zip_path             = "${var.zip_folder}/zixly-realtime/bootstrap.zip"
+  architecture         = var.architecture
+  memory_mb            = 256
+  timeout_seconds      = local.realtime_timeout_seconds
+  reserved_concurrency = var.reserved_concurrency.realtime
+  log_retention_days   = var.log_retention_days
+  is_rolled_out        = var.rollout_config != null
+  is_traced            = var.is_traced
 
   environment = {
-    FUNCTION_SECRET_ARN = module.realtime_secret.arn
+    FUNCTION_SECRET_ARN = module.secret["realtime"].arn
+    METRICS_NAMESPACE   = local.metrics_namespace
     SOCKET_TABLE        = module.socket_table.name
     SOCKET_API_URL      = local.socket_api_url
   }
 
   permissions = {
-    ReadItsOwnSecret         = { actions = ["secretsmanager:GetSecretValue"], resource = module.realtime_secret.arn }
+    ReadItsOwnSecret         = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["realtime"].arn }
+    OpenItsOwnSecret         = local.open_secrets
     WriteDownSockets         = { actions = ["dynamodb:PutItem"], resource = module.socket_table.arn }
     FindSocketsOfATenant     = { actions = ["dynamodb:Query"], resource = module.socket_table.arn }
     ForgetSockets            = { actions = ["dynamodb:DeleteItem"], resource = module.socket_table.arn }
@@ -55,6 +60,7 @@ module "websocket_api" {
   name                = "${local.prefix}-websocket-api"
   description         = "Where pages hear what has become of jobs."
   function_name       = module.realtime.name
+  function_alias      = module.realtime.alias
   function_invoke_arn = module.realtime.invoke_arn
   requests_per_second = 100
 }
@@ -64,6 +70,7 @@ module "job_event_queue" {
 
   name                     = "${local.prefix}-job-events"
   consumer_timeout_seconds = local.realtime_timeout_seconds
+  oldest_message_seconds   = 300
   retention_days           = 1 # A page has asked for its rows again long before.
   alarm_topic_arns         = var.alarm_topic_arns
 }
@@ -75,13 +82,5 @@ module "socket_table" {
   partition_key          = "belongs_to"
   sort_key               = "item"
   expiry_attribute       = "expires_at"
-  point_in_time_recovery = false # Pages open new sockets.
-}
-
-module "realtime_secret" {
-  source = "../secret"
-
-  name                 = "zixly/${var.environment}/realtime"
-  description          = "Key of the tickets that the dashboard function gives out for the realtime function; put by the operator."
-  recovery_window_days = local.secret_recovery_window_days
+  point_in_time_recovery = true
 }

@@ -13,33 +13,13 @@ variable "architecture" {
   type        = string
 }
 
-variable "webhook_zip" {
-  description = "Path of the webhook function's zip."
-  type        = string
-}
-
-variable "worker_zip" {
-  description = "Path of the worker function's zip."
-  type        = string
-}
-
-variable "scheduler_zip" {
-  description = "Path of the scheduler function's zip."
-  type        = string
-}
-
-variable "dashboard_zip" {
-  description = "Path of the dashboard function's zip."
-  type        = string
-}
-
-variable "admin_zip" {
-  description = "Path of the admin function's zip."
+variable "zip_folder" {
+  description = "Folder with the functions' zips as cargo lambda leaves them, each as `zixly-{function}/bootstrap.zip`."
   type        = string
 }
 
 variable "public_base_url" {
-  description = "Where the world reaches the HTTP API, by a domain of its own, without a slash at the end; null for the API's own address."
+  description = "Where the world reaches the pipeline's API when something else stands before it, without a slash at the end; null for its domain or its own address."
   type        = string
   default     = null
 
@@ -56,7 +36,7 @@ variable "api_gateway_url" {
 }
 
 variable "app_url" {
-  description = "Where the world reaches the dashboard, by a domain of its own, without a slash at the end; null for its API's own address."
+  description = "Where the world reaches the dashboard when something else stands before it, without a slash at the end; null for its domain or its API's own address."
   type        = string
   default     = null
 
@@ -162,17 +142,61 @@ variable "disposable" {
   default     = false
 }
 
-variable "webhook_reserved_concurrency" {
-  description = "Environments kept for the webhook function, and its limit; null shares the account's."
-  type        = number
-  default     = null
+# The worker is held back by its queue's mapping instead, which leaves messages where they are.
+variable "reserved_concurrency" {
+  description = "Environments kept for each function, and its limit; a function without one shares the account's."
+  type = object({
+    webhook   = optional(number)
+    worker    = optional(number)
+    scheduler = optional(number)
+    dashboard = optional(number)
+    realtime  = optional(number)
+    admin     = optional(number)
+  })
+  default = {}
 }
 
-# Two at once do no harm; one is enough.
-variable "scheduler_reserved_concurrency" {
-  description = "Environments kept for the scheduler function, and its limit; null shares the account's."
+variable "webhook_requests_per_second" {
+  description = "Requests a second that the pipeline's API lets through to each route; beyond, providers are told to send again."
   type        = number
-  default     = 1
+  default     = 3000
+}
+
+variable "webhook_domain" {
+  description = "Domain of the pipeline's API, with the Route 53 zone that it lies in or the ARN of its certificate; null for the API's own address."
+  type = object({
+    name            = string
+    hosted_zone_id  = optional(string)
+    certificate_arn = optional(string)
+  })
+  default = null
+}
+
+variable "app_domain" {
+  description = "Domain of the dashboard, with the Route 53 zone that it lies in or the ARN of its certificate; null for its API's own address."
+  type = object({
+    name            = string
+    hosted_zone_id  = optional(string)
+    certificate_arn = optional(string)
+  })
+  default = null
+}
+
+variable "rollout_config" {
+  description = "How fast a new version takes over, by the name of a CodeDeploy configuration; null puts it in use at once."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.rollout_config == null || var.alarm_topic_arns != null
+    error_message = "A rollout needs alarms to go back by: give alarm_topic_arns, be it an empty list."
+  }
+}
+
+variable "is_traced" {
+  description = "Whether X-Ray traces the functions' invocations; billed by the trace."
+  type        = bool
+  default     = false
 }
 
 variable "worker_maximum_concurrency" {
@@ -202,12 +226,7 @@ variable "old_version_expiry_days" {
 }
 
 variable "alarm_topic_arns" {
-  description = "SNS topics told when a message arrives in the dead-letter queue and when the queue is empty again; an empty list shows the alarm in the console only, null makes none."
+  description = "SNS topics told when an alarm goes off and when it is over; an empty list shows the alarms in the console only, null makes none, and no dashboard of CloudWatch."
   type        = list(string)
   default     = []
-}
-
-variable "realtime_zip" {
-  description = "Path of the realtime function's zip."
-  type        = string
 }

@@ -38,7 +38,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count = var.alarm_topic_arns == null ? 0 : 1
 
   alarm_name        = "${var.name}-dead-letters"
-  alarm_description = "A message of ${var.name} could not be handled and lies in its dead-letter queue."
+  alarm_description = "A message of ${var.name} could not be handled and lies in its dead-letter queue. See docs/runbooks/dead-letters.md."
 
   namespace   = "AWS/SQS"
   metric_name = "ApproximateNumberOfMessagesVisible"
@@ -51,6 +51,27 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
 
   # SQS reports nothing for a queue that has been empty for hours.
+  treat_missing_data = "notBreaching"
+  alarm_actions      = var.alarm_topic_arns
+  ok_actions         = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "oldest_message" {
+  count = var.alarm_topic_arns == null ? 0 : 1
+
+  alarm_name        = "${var.name}-oldest-message"
+  alarm_description = "A message has waited in ${var.name} for more than ${var.oldest_message_seconds} s: its function is not started, or fails. See docs/runbooks/README.md."
+
+  namespace   = "AWS/SQS"
+  metric_name = "ApproximateAgeOfOldestMessage"
+  dimensions  = { QueueName = aws_sqs_queue.this.name }
+
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.oldest_message_seconds
+
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arns
   ok_actions         = var.alarm_topic_arns

@@ -43,7 +43,17 @@ variable "max_receive_count" {
 }
 
 variable "alarm_topic_arns" {
-  description = "SNS topics told when a message arrives in the dead-letter queue and when the queue is empty again; an empty list shows the alarm in the console only, null makes none."
+  description = "SNS topics told when an alarm of the queue goes off and when it is over; an empty list shows the alarms in the console only, null makes none."
   type        = list(string)
   default     = []
+}
+
+variable "oldest_message_seconds" {
+  description = "Seconds that a message may wait to be handled, its delay included; when the oldest has waited longer for five minutes, the alarm goes off."
+  type        = number
+
+  validation {
+    condition     = var.oldest_message_seconds >= 60
+    error_message = "The seconds must be at least 60: SQS measures once a minute."
+  }
 }

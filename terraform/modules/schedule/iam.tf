@@ -11,10 +11,20 @@ resource "aws_iam_role_policy" "this" {
 }
 
 data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  # Written out, since the schedule itself needs the role.
+  schedule_arn = join(":", [
+    "arn", data.aws_partition.current.partition, "scheduler", data.aws_region.current.name,
+    data.aws_caller_identity.current.account_id, "schedule/default/${var.name}",
+  ])
+}
 
 data "aws_iam_policy_document" "assume" {
   statement {
-    sid     = "SchedulesOfThisAccountMayUseThisRole"
+    sid     = "ThisScheduleMayUseThisRole"
     actions = ["sts:AssumeRole"]
 
     principals {
@@ -26,6 +36,12 @@ data "aws_iam_policy_document" "assume" {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.current.account_id]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceArn"
+      values   = [local.schedule_arn]
     }
   }
 }

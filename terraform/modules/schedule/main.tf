@@ -25,6 +25,7 @@ resource "aws_scheduler_schedule" "this" {
 # A schedule only puts the event into the function's own line, in which Lambda would try again for six hours.
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = var.function_name
+  qualifier                    = var.function_alias
   maximum_event_age_in_seconds = 60
   maximum_retry_attempts       = 0
 }

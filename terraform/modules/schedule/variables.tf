@@ -28,7 +28,12 @@ variable "function_name" {
   type        = string
 }
 
+variable "function_alias" {
+  description = "Name of the alias that is started."
+  type        = string
+}
+
 variable "function_arn" {
-  description = "ARN of the function that is started."
+  description = "ARN of that alias."
   type        = string
 }

@@ -3,5 +3,6 @@
 resource "aws_secretsmanager_secret" "this" {
   name                    = var.name
   description             = var.description
+  kms_key_id              = var.key_arn
   recovery_window_in_days = var.recovery_window_days
 }

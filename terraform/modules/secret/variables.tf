@@ -13,6 +13,12 @@ variable "description" {
   type        = string
 }
 
+variable "key_arn" {
+  description = "ARN of the KMS key that the value is encrypted with; null for the one that AWS keeps for Secrets Manager."
+  type        = string
+  default     = null
+}
+
 variable "recovery_window_days" {
   description = "Days in which a deleted secret can be had back; 0 deletes at once and frees the name."
   type        = number

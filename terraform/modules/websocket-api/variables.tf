@@ -18,6 +18,11 @@ variable "function_name" {
   type        = string
 }
 
+variable "function_alias" {
+  description = "Name of the alias that is called."
+  type        = string
+}
+
 variable "function_invoke_arn" {
   description = "ARN that API Gateway calls the function by."
   type        = string

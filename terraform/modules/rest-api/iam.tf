@@ -1,0 +1,10 @@
+resource "aws_lambda_permission" "this" {
+  for_each = var.functions
+
+  statement_id  = "ThisApiMayInvokeTheFunction"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.name
+  qualifier     = each.value.alias
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/*"
+}
