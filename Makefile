@@ -1,10 +1,11 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench-dashboard screenshots fuzz lint fmt build
+.PHONY: help setup check command demo up down test chaos bench-dashboard screenshots fuzz lint fmt build plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
+IS_AWS := [ "$(ENV)" = aws ] || { echo "Say ENV=aws; the local environment is deployed by \`make up\`." >&2; exit 2; }
 FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
@@ -59,7 +60,7 @@ lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their lic
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
-	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh shared/webhooks/fuzz/run.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
 
 # Shows what it compiles, which takes minutes the first time. Not in the list: nobody needs it alone.
 command: setup
@@ -73,6 +74,15 @@ fmt: ## Format Rust and Terraform
 	cargo fmt --all
 	terraform fmt -recursive terraform
 
-build: setup ## Build the functions' zips for AWS (arm64)
+build: setup ## Build the functions' zips for AWS (arm64) and see that none is above 4 MB
 	$(TOOLS) cargo lambda build --release --arm64 --output-format zip \
-		$(foreach function,webhook worker scheduler dashboard realtime,--package zixly-$(function))
+		$(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
+	@find target/lambda -name bootstrap.zip -size +3906k -exec echo "too large, more than 4 MB:" {} + | { ! grep .; }
+
+plan: ## Show what deploying to AWS would change; ENV=aws, NAME=production
+	@$(IS_AWS)
+	@terraform/deploy.sh plan
+
+deploy: ## Deploy to AWS, from an empty account or to a running one; ENV=aws, NAME=production, DATABASE_URL
+	@$(IS_AWS)
+	@terraform/deploy.sh apply
