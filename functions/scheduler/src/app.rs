@@ -8,12 +8,16 @@ use futures_util::{FutureExt, future::BoxFuture};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
-use zixly_lambda_kit::{Chain, aws::SdkConfig, metrics::Metrics};
+use zixly_lambda_kit::{
+    Chain,
+    aws::SdkConfig,
+    metrics::{JOB_LAG, Metrics, report},
+};
 use zixly_payload_store::{PayloadError, PayloadStore};
 use zixly_queues::{JobQueue, QueueError};
 use zixly_secrets::{FromSecret, FunctionSecret, SecretsError};
 use zixly_store::{
-    Store, StoreError,
+    Store, StoreError, jobs,
     metric_shards::{self, Shard},
 };
 
@@ -83,6 +87,7 @@ impl App {
         let mut note = |duty: &str, outcome| answer.insert(duty.to_owned(), outcome);
         note("doorbells", self.duty("doorbells", share(), self.ring_again().boxed()).await);
         note("dead_leases", self.duty("dead_leases", share(), self.ring_for_dead_leases().boxed()).await);
+        note("lag", self.duty("lag", share(), self.report_lag().boxed()).await);
         note("polls", self.duty("polls", share(), self.start_polls().boxed()).await);
         note("partitions", self.duty("partitions", share(), self.make_partitions().boxed()).await);
         note("metrics", self.duty("metrics", share(), self.see_to_metrics().boxed()).await);
@@ -121,6 +126,14 @@ impl App {
                 json!({ "error": error })
             }
         }
+    }
+
+    /// Tells CloudWatch how late the workers are.
+    async fn report_lag(&self) -> Result<Value, DutyError> {
+        let store = self.store().await?;
+        let lag_seconds = jobs::lag_seconds(&mut store.session().await?).await?;
+        report(&JOB_LAG, lag_seconds);
+        Ok(json!({ "seconds": lag_seconds }))
     }
 
     /// Saves what this instance has measured, and adds up what instances have that are gone.

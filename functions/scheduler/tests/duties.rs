@@ -4,7 +4,10 @@
 
 mod scene;
 
-use std::time::Duration;
+use std::{
+    fs::{self, File},
+    time::Duration,
+};
 
 use scene::{Scene, run};
 use serde_json::{Value, json};
@@ -147,6 +150,34 @@ async fn webhooks_are_checked_every_hour_and_at_once_where_the_account_was_conne
     assert_eq!(started().await, 0, "nobody calls over a connection that was removed");
 }
 
+/// CloudWatch makes a metric of a line like this one.
+#[tokio::test]
+async fn cloudwatch_is_told_how_late_the_workers_are() {
+    let scene = Scene::new().await;
+    let tenant_id = scene.database.tenant("demo").await;
+    scene.job(tenant_id).await;
+    scene.execute("update pipeline_jobs set created_at = now() - interval '10 minutes'").await;
+    let path = std::env::temp_dir().join(format!("zixly-scheduler-{}.log", scene.database.name()));
+    let scheduler = scene.process_with_log(&File::create(&path).unwrap()).await;
+    let answer = scheduler.invoke(json!({})).await.unwrap();
+    let log = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lag: Vec<Value> = lines.filter(|line| !line["pipeline_job_lag_seconds"].is_null()).collect();
+    let [line] = &lag[..] else { panic!("one line a run: {log}") };
+    let lag_seconds = line["pipeline_job_lag_seconds"].as_f64().unwrap();
+    assert!((600.0..660.0).contains(&lag_seconds), "{lag_seconds}");
+    assert_eq!(answer["lag"], json!({ "seconds": lag_seconds }));
+    assert_eq!(
+        line["_aws"]["CloudWatchMetrics"],
+        json!([{
+            "Namespace": "Zixly",
+            "Dimensions": [[]],
+            "Metrics": [{ "Name": "pipeline_job_lag_seconds", "Unit": "Seconds" }],
+        }])
+    );
+}
+
 #[tokio::test]
 async fn one_duty_that_fails_does_not_stop_the_others() {
     let mut scene = Scene::new().await;
@@ -170,7 +201,7 @@ async fn without_the_database_each_duty_says_so() {
     let arn = scene.aws.secret("elsewhere", &secret).await;
     scene.settings.insert("FUNCTION_SECRET_ARN".into(), arn);
     let answer = run(&scene.scheduler()).await;
-    for duty in ["doorbells", "dead_leases", "polls", "partitions", "metrics", "archive"] {
+    for duty in ["doorbells", "dead_leases", "lag", "polls", "partitions", "metrics", "archive"] {
         let error = answer[duty]["error"].as_str().unwrap();
         assert!(error.contains("the database is not available now"), "{duty}: {error}");
     }

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
 use zixly_lambda_kit::{
     Chain,
-    metrics::{HTTP_REQUEST_DURATION, JOBS, Labels, Metrics, exposition},
+    metrics::{HTTP_REQUEST_DURATION, JOB_LAG, JOBS, Labels, Metrics, exposition},
     problem::Problem,
 };
 use zixly_store::{
@@ -131,8 +131,10 @@ async fn scrape(app: &App, request: &Request) -> Result<Option<String>, OpenErro
         .collect();
     let labels: Vec<[(&'static str, &str); 1]> =
         statuses.iter().map(|(status, _)| [("status", status.as_str())]).collect();
+    let lag: (_, Labels<'_>, _) = (&JOB_LAG, &[], jobs::lag_seconds(&mut session).await?);
+    let counted = labels.iter().zip(&statuses);
     let gauges: Vec<_> =
-        labels.iter().zip(&statuses).map(|(labels, (_, count))| (&JOBS, labels.as_slice(), *count)).collect();
+        counted.map(|(labels, (_, count))| (&JOBS, labels.as_slice(), *count)).chain([lag]).collect();
     Ok(Some(exposition(&saved, &gauges)))
 }
 

@@ -46,6 +46,13 @@ pub static JOBS_QUEUED: Metric =
 pub static JOBS: Metric =
     Metric { name: "pipeline_jobs", help: "Current pipeline jobs by status", kind: Kind::Gauge };
 
+/// How late the job is that has been due for longest and that no worker has taken; 0 when none is.
+pub static JOB_LAG: Metric = Metric {
+    name: "pipeline_job_lag_seconds",
+    help: "Seconds since the oldest job that no worker has taken was due",
+    kind: Kind::Gauge,
+};
+
 /// How long a job took from its first claim to its end: job_type, status.
 pub static JOB_DURATION: Metric = Metric {
     name: "pipeline_job_duration_seconds",
@@ -74,10 +81,11 @@ pub static REQUESTS_UNCOUNTED: Metric = Metric {
     kind: Kind::Counter,
 };
 
-const ALL: [&Metric; 7] = [
+const ALL: [&Metric; 8] = [
     &HTTP_REQUEST_DURATION,
     &JOBS_QUEUED,
     &JOBS,
+    &JOB_LAG,
     &JOB_DURATION,
     &JOBS_PROCESSED,
     &TRADING_API_LATENCY,
@@ -181,6 +189,11 @@ impl Series {
             }
         }
     }
+}
+
+/// Tells CloudWatch what a gauge is at this moment; Prometheus reads it where it is scraped.
+pub fn report(gauge: &Metric, value: f64) {
+    emit(gauge, &[], value);
 }
 
 /// What all instances have saved, with `gauges` of this moment, as Prometheus reads it (text format 0.0.4).

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
-use zixly_domain::{EventId, JobId, JobStatus, Provider, TenantId, WaitingReason};
+use zixly_domain::{DeliveryId, EventId, JobId, JobStatus, Provider, TenantId, WaitingReason};
 
 use crate::{Session, StoreError, TenantTx};
 
@@ -21,6 +21,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::FAIL", FAIL),
     ("jobs::CANCEL", CANCEL),
     ("jobs::COUNT", COUNT),
+    ("jobs::LAG", LAG),
     ("jobs::NEXT_IN_LINE", NEXT_IN_LINE),
 ];
 
@@ -35,6 +36,8 @@ const FIND: &str = "
      where job_id = $1";
 
 const COUNT: &str = "select status, count from count_jobs()";
+
+const LAG: &str = "select job_lag_seconds() as lag_seconds";
 
 const LIST_OF_EVENT: &str = "
     select j.job_id, j.job_type, j.status, j.about, j.result, j.error_message, j.waiting_reason, j.due_at,
@@ -137,6 +140,10 @@ pub struct Claim {
     pub started_at: Timestamp,
     /// The event that started it; none for a job that was called for.
     pub event_id: Option<EventId>,
+    /// The delivery that the event came with.
+    pub delivery_id: Option<DeliveryId>,
+    /// Who called for it; none for a job that an event started, or Zixly itself.
+    pub triggered_by: Option<String>,
     /// What the tenant wants of the workflow, or what a dry run tries.
     pub settings: Value,
     /// Whether it only says what it would write.
@@ -265,6 +272,13 @@ pub async fn count(session: &mut Session<'_>) -> Result<Vec<(JobStatus, i64)>, S
     rows.iter().map(|row| Ok((row.try_get::<_, &str>("status")?.parse()?, row.try_get("count")?))).collect()
 }
 
+/// How many seconds the job is late that has been due for longest and that no worker has taken, of all tenants together;
+/// 0 when there is none. A worker that has died has not taken its jobs.
+pub async fn lag_seconds(session: &mut Session<'_>) -> Result<f64, StoreError> {
+    let row = session.client().query_typed_one(LAG, &[]).await?;
+    Ok(row.try_get("lag_seconds")?)
+}
+
 /// Makes sure that the claim is still the latest, and keeps it so until the transaction ends. True if somebody wants
 /// the job cancelled.
 pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<bool, StoreError> {
@@ -377,6 +391,8 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),
+        delivery_id: row.try_get::<_, Option<Uuid>>("delivery_id")?.map(DeliveryId),
+        triggered_by: row.try_get("triggered_by")?,
         settings: row.try_get::<_, Option<Value>>("settings")?.unwrap_or_else(|| Value::Object(Map::new())),
         is_dry_run: row.try_get("is_dry_run")?,
     })

@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0013_token_sets", include_str!("../../../migrations/0013_token_sets.sql")),
     ("0014_dashboard", include_str!("../../../migrations/0014_dashboard.sql")),
     ("0015_admin", include_str!("../../../migrations/0015_admin.sql")),
+    ("0016_job_lag", include_str!("../../../migrations/0016_job_lag.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.

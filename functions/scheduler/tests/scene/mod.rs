@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +14,9 @@ use zixly_domain::{JobId, TenantId};
 use zixly_queues::Message;
 use zixly_scheduler::{App, SchedulerConfig};
 use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_zixly-scheduler");
+const TIMEOUT: Duration = Duration::from_secs(50);
 
 pub struct Scene {
     pub database: TestDatabase,
@@ -46,16 +50,20 @@ impl Scene {
 
     /// A scheduler as a process of its own, held up at `failpoint` when it gets there.
     pub async fn process(&self, failpoint: Option<&str>) -> FunctionProcess {
+        let failpoint = failpoint.map(|point| ("FAILPOINTS".to_owned(), format!("{point}=pause")));
+        let environment = self.environment().chain(failpoint);
+        FunctionProcess::start(BINARY, environment, TIMEOUT).await
+    }
+
+    /// A scheduler as a process of its own, with all that it logs in a file.
+    pub async fn process_with_log(&self, log: &File) -> FunctionProcess {
+        FunctionProcess::start_with_log(BINARY, self.environment(), TIMEOUT, log).await
+    }
+
+    fn environment(&self) -> impl Iterator<Item = (String, String)> {
         let aws = AWS_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let environment = self
-            .settings
-            .clone()
-            .into_iter()
-            .chain(aws)
-            .chain([("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone())])
-            .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), format!("{point}=pause"))));
-        FunctionProcess::start(env!("CARGO_BIN_EXE_zixly-scheduler"), environment, Duration::from_secs(50))
-            .await
+        let endpoint = ("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone());
+        self.settings.clone().into_iter().chain(aws).chain([endpoint])
     }
 
     /// A job whose doorbell has been due for ten seconds.

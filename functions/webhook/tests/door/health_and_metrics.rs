@@ -83,6 +83,7 @@ async fn every_metric_has_the_name_that_was_promised_and_labels_without_a_tenant
         ("http_request_duration_seconds", "histogram"),
         ("http_requests_uncounted_total", "counter"),
         ("pipeline_job_duration_seconds", "histogram"),
+        ("pipeline_job_lag_seconds", "gauge"),
         ("pipeline_jobs", "gauge"),
         ("pipeline_jobs_processed_total", "counter"),
         ("pipeline_jobs_queued_total", "counter"),
