@@ -18,7 +18,7 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(6);
 /// what it holds.
 #[derive(Debug, thiserror::Error)]
 #[error("the event is neither about a WebSocket nor a batch of SQS messages")]
-pub struct UnknownEvent(#[source] serde_json::Error);
+pub struct UnknownEvent;
 
 /// Everything that the function reaches.
 pub struct App {
@@ -42,12 +42,12 @@ impl App {
     /// Answers API Gateway about a socket, or SQS about a batch of job events.
     pub async fn answer(&self, event: Value, deadline: SystemTime) -> Result<Value, UnknownEvent> {
         if event.get("Records").is_some() {
-            let batch: SqsEvent = serde_json::from_value(event).map_err(UnknownEvent)?;
+            let batch: SqsEvent = serde_json::from_value(event).map_err(|_| UnknownEvent)?;
             // Boxed, since futures within futures have a depth that the compiler does not go beyond.
             let handle = async |message| Box::pin(self.fan_out(message, Timestamp::now())).await;
             return Ok(to_value(run_batch(batch, deadline, DRAIN_MARGIN, handle).await));
         }
-        let event: SocketEvent = serde_json::from_value(event).map_err(UnknownEvent)?;
+        let event: SocketEvent = serde_json::from_value(event).map_err(|_| UnknownEvent)?;
         Ok(to_value(Box::pin(self.meet(&event, Timestamp::now())).await))
     }
 }

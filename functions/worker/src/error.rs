@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use zixly_connectors::{ConnectorError, ProviderWords};
 use zixly_domain::{JobId, Provider, WaitingReason};
+use zixly_lambda_kit::Chain;
 use zixly_payload_store::PayloadError;
 use zixly_secrets::SecretsError;
 use zixly_store::StoreError;
@@ -50,7 +51,7 @@ pub(crate) enum StepError {
     #[error("this installation has no address or no key of a trading API")]
     NoTradingApi,
     #[error("the trading API could not finish this sweep; start another one")]
-    SweepFailed(#[source] ProviderWords),
+    SweepFailed(ProviderWords),
     #[error("what the step waits for is not there yet")]
     NotReady { reason: WaitingReason, look_again: Duration },
     #[error("the trading API has not finished the sweep within {} min; retry the job to look again", .0.as_secs() / 60)]
@@ -85,6 +86,17 @@ pub(crate) enum Disposition {
 }
 
 impl StepError {
+    /// The error with its causes and with what the provider said: for the owner and whoever runs this, and for no log,
+    /// since a provider's words may name a person.
+    pub(crate) fn in_full(&self) -> String {
+        match self {
+            Self::Connector(ConnectorError::Rejected { words, .. }) | Self::SweepFailed(words) => {
+                format!("{self}: {}", words.0)
+            }
+            _ => Chain(self).to_string(),
+        }
+    }
+
     /// What happens to the step now. Every variant is listed, so that a new one has to be thought about.
     pub(crate) fn disposition(&self) -> Disposition {
         use Disposition::{LookAgain, Retry, Stop, Unrecorded, Wait};

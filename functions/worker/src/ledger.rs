@@ -209,7 +209,7 @@ impl Comparison<'_> {
             Ok(found) => Ok(judge_open(entry, &found)),
             Err(StepError::Store(error)) => Err(error),
             Err(error) => {
-                let why = calls::in_words(&error);
+                let why = error.in_full();
                 if let Some(connection_id) = entry.connection_id.filter(|_| calls::closes_connection(&error))
                 {
                     self.closed.insert(connection_id, why.clone());

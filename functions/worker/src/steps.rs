@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tracing::{Instrument, field::Empty, info_span};
 use zixly_domain::{MAX_ATTEMPTS, RecordAction, WaitingReason, backoff};
 use zixly_lambda_kit::Chain;
 use zixly_store::{
@@ -141,7 +142,8 @@ impl<'a> JobRun<'a> {
         }
         let timeout = self.time_for_a_step()?;
         let attempts = self.begin(name).await?;
-        match self.attempt(name, attempts, timeout, work).await {
+        let span = info_span!("step", step = name, attempt = attempts.begun, provider = Empty);
+        match self.attempt(name, attempts, timeout, work).instrument(span).await {
             Ok(output) => from_recorded(name, output),
             Err(Halt::Unrecorded(error)) if error.is_passing() => {
                 // The database is in trouble, the worker is not: if it is back already, the attempt does not count.
@@ -170,11 +172,11 @@ impl<'a> JobRun<'a> {
             Ok(Err(_)) => Err(StepError::TimedOut(timeout)),
             Err(_) => Err(StepError::Panicked),
         };
-        self.log(name, attempts, &outcome, began.elapsed());
         let recorded = match outcome {
             Ok(done) => self.record(name, done).await.map_err(StepError::Store),
             Err(error) => Err(error),
         };
+        log(&recorded, began.elapsed());
         await_point!(format!("recorded:{name}").as_str());
         match recorded {
             Ok(output) => Ok(output),
@@ -270,37 +272,20 @@ impl<'a> JobRun<'a> {
         }
         Ok(config.step_timeout.min(left.saturating_sub(RECORDING)))
     }
+}
 
-    fn log<T>(&self, name: &str, attempts: Attempts, outcome: &Result<T, StepError>, took: Duration) {
-        let claim = self.context.claim;
-        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        // Without its causes, which may be a provider's own words about a person. The row has them.
-        let error = outcome.as_ref().err().map(StepError::to_string);
-        tracing::info!(
-            tenant.id = %claim.tenant_id,
-            job.id = %claim.job_id,
-            step = name,
-            attempt = attempts.begun,
-            outcome = if error.is_none() { "done" } else { "not done" },
-            error,
-            duration_ms,
-            "step.finished"
-        );
-    }
+fn log<T>(outcome: &Result<T, StepError>, took: Duration) {
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let error = outcome.as_ref().err().map(|error| Chain(error).to_string());
+    let outcome = if error.is_none() { "done" } else { "not done" };
+    tracing::info!(outcome, error, duration_ms, "step.finished");
 }
 
 /// What a provider said is for the owner; what our own parts said about themselves is for the log only.
 fn for_the_owner(error: &StepError) -> String {
     match error {
-        StepError::Connector(error) => Chain(error).to_string(),
-        StepError::SweepFailed(_) => Chain(error).to_string(),
-        StepError::NotReady { .. } | StepError::SweepOverdue(_) | StepError::MayStillAppear(_) => {
-            error.to_string()
-        }
-        other => {
-            tracing::warn!(error = %Chain(other), "the step's own parts failed it");
-            other.to_string()
-        }
+        StepError::Connector(_) | StepError::SweepFailed(_) => error.in_full(),
+        other => other.to_string(),
     }
 }
 

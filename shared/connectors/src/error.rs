@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use zixly_domain::Provider;
 
@@ -40,8 +40,7 @@ pub enum ConnectorError {
         provider: Provider,
         /// The HTTP status.
         status: u16,
-        /// The provider's own words. A source of their own, since they may name a person: a log leaves them out.
-        #[source]
+        /// The provider's own words.
         words: ProviderWords,
     },
     /// The provider has a problem of its own or has locked the record; repeat the call later.
@@ -74,10 +73,16 @@ pub enum ConnectorError {
     },
 }
 
-/// What a provider said, without control characters and secrets, at most 300 characters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+/// What a provider said, without control characters and secrets, at most 300 characters. It may name a person, so it
+/// cannot be printed, and no error prints it: it is for whoever asks for it by name.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ProviderWords(pub String);
+
+impl fmt::Debug for ProviderWords {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ProviderWords(…)")
+    }
+}
 
 /// What ended an authorisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

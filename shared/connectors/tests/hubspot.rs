@@ -161,7 +161,7 @@ async fn an_unknown_property_is_told_in_hubspots_words() {
     let body = json!({"status": "error", "category": "VALIDATION_ERROR", "message": "Property values were not valid: Property \"paid\" does not exist", "correlationId": "aeb5f871-7f07-4993-9211-075dc63e7cbf"});
     let error = update(&server(ResponseTemplate::new(400).set_body_json(body)).await).await.unwrap_err();
     assert_eq!(
-        with_cause(&error),
+        with_words(&error),
         "HubSpot rejected the request with status 400: Property values were not valid: Property \"paid\" does not exist"
     );
 }
@@ -319,6 +319,9 @@ fn hubspot(server: &MockServer) -> HubSpot {
 }
 
 /// The error with what the provider said.
-fn with_cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+fn with_words(error: &ConnectorError) -> String {
+    match error {
+        ConnectorError::Rejected { words, .. } => format!("{error}: {}", words.0),
+        _ => error.to_string(),
+    }
 }

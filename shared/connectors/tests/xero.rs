@@ -110,14 +110,14 @@ async fn an_expired_token_calls_for_a_refresh() {
 async fn a_validation_error_tells_what_is_wrong_with_the_element() {
     let body = r#"{"ErrorNumber":10,"Type":"ValidationException","Message":"A validation exception occurred","Elements":[{"ValidationErrors":[{"Message":"Invoice # must be unique."}]}]}"#;
     let error = fetch_answer(400, body).await.unwrap_err();
-    assert_eq!(with_cause(&error), "Xero rejected the request with status 400: Invoice # must be unique.");
+    assert_eq!(with_words(&error), "Xero rejected the request with status 400: Invoice # must be unique.");
 }
 
 #[tokio::test]
 async fn another_403_is_a_rejection_in_the_words_of_the_gateway() {
     let error =
         fetch_answer(403, r#"{"Title":"Forbidden","Status":403,"Detail":"Blocked"}"#).await.unwrap_err();
-    assert_eq!(with_cause(&error), "Xero rejected the request with status 403: Blocked");
+    assert_eq!(with_words(&error), "Xero rejected the request with status 403: Blocked");
 }
 
 #[tokio::test]
@@ -324,6 +324,9 @@ fn xero(server: &MockServer) -> Xero {
 }
 
 /// The error with what the provider said.
-fn with_cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+fn with_words(error: &ConnectorError) -> String {
+    match error {
+        ConnectorError::Rejected { words, .. } => format!("{error}: {}", words.0),
+        _ => error.to_string(),
+    }
 }

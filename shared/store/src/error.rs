@@ -8,7 +8,7 @@ use zixly_domain::{JobId, UnknownWord};
 pub enum StoreError {
     /// The database cannot be reached, is stopping or starting, turns us away or is too busy: try again later.
     #[error("the database is not available now")]
-    Unavailable(#[source] tokio_postgres::Error),
+    Unavailable(#[source] Complaint),
     /// The database did not answer in time: it may or may not have done what was asked.
     #[error("the database did not answer in time")]
     TimedOut,
@@ -26,19 +26,24 @@ pub enum StoreError {
     Address(&'static str),
 }
 
-/// What the server says about a statement that it refused, without the row: that may hold what is nobody's business.
+/// What the server says about a connection or a statement, without the row and without a value that it could not read:
+/// those may hold what is nobody's business.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Complaint(String);
 
 impl From<tokio_postgres::Error> for Complaint {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(said) = error.as_db_error() else { return Self(error.to_string()) };
+        let Some(said) = error.as_db_error() else { return Self(without_a_server(&error)) };
+        let message = match said.code().code() {
+            code if code.starts_with(DATA_EXCEPTION) => "a value is not what it should be",
+            _ => said.message(),
+        };
         let of =
             |what: &str, name: Option<&str>| name.map_or(String::new(), |name| format!(", {what} {name}"));
         Self(format!(
             "{} (code {}{}{})",
-            said.message(),
+            message,
             said.code().code(),
             of("table", said.table()),
             of("constraint", said.constraint())
@@ -50,13 +55,23 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code().map(SqlState::code) {
             Some(QUERY_CANCELED) => Self::TimedOut,
-            Some(code) if PASSING.iter().any(|class| code.starts_with(class)) => Self::Unavailable(error),
+            Some(code) if PASSING.iter().any(|class| code.starts_with(class)) => {
+                Self::Unavailable(error.into())
+            }
             Some(_) => Self::Refused(error.into()),
-            None if is_broken_connection(&error) => Self::Unavailable(error),
+            None if is_broken_connection(&error) => Self::Unavailable(error.into()),
             None => Self::Refused(error.into()),
         }
     }
 }
+
+/// With the cause, which is the operating system's or the driver's own.
+fn without_a_server(error: &tokio_postgres::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// The class of errors whose messages quote the value that they are about.
+const DATA_EXCEPTION: &str = "22";
 
 /// The statement timeout.
 const QUERY_CANCELED: &str = "57014";

@@ -5,7 +5,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use zixly_connectors::ConnectorError;
 use zixly_domain::{Provider, WaitingReason, backoff};
-use zixly_lambda_kit::Chain;
 use zixly_store::connections::Connection;
 
 use crate::{
@@ -75,9 +74,4 @@ impl Calls<'_> {
 /// Whether nothing over this connection can succeed for the time being.
 pub(super) fn closes_connection(error: &StepError) -> bool {
     matches!(error.disposition(), Disposition::Wait { .. })
-}
-
-/// For the operator, with all causes.
-pub(super) fn in_words(error: &StepError) -> String {
-    Chain(error).to_string()
 }

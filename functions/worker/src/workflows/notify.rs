@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zixly_connectors::{ConnectorError, ses::Email};
 use zixly_domain::{Channel, Provider, WorkflowSettings};
-use zixly_lambda_kit::Chain;
 use zixly_store::connections::Connection;
 
 use crate::{
@@ -174,9 +173,9 @@ impl Message<'_> {
 /// Why the channel will not be told; the error itself if it may be yet.
 fn refusal(error: StepError) -> Result<String, StepError> {
     match error {
-        StepError::Connector(
-            error @ (ConnectorError::Rejected { .. } | ConnectorError::NoSuchAccount { .. }),
-        ) => Ok(Chain(&error).to_string()),
+        StepError::Connector(ConnectorError::Rejected { .. } | ConnectorError::NoSuchAccount { .. }) => {
+            Ok(error.in_full())
+        }
         StepError::NotConnected(provider) => Ok(format!("{} is not connected", provider.name())),
         StepError::OutcomeUnknown => Ok(error.to_string()),
         error => Err(error),

@@ -27,7 +27,7 @@ impl Made {
         match outcome {
             Ok(_) => self.webhooks.push(what.to_owned()),
             Err(StepError::Connector(ConnectorError::Rejected { words, .. })) => {
-                self.refused.push(format!("{what} ({words})"));
+                self.refused.push(format!("{what} ({})", words.0));
             }
             Err(error) => return Err(error),
         }
