@@ -88,8 +88,7 @@ pub(crate) fn conflict(detail: impl Into<String>) -> Problem {
 
 /// Somebody whom we had to ask has not done his part.
 pub(crate) fn not_theirs(detail: impl Into<String>, cause: &dyn std::error::Error) -> Problem {
-    let detail = detail.into();
-    tracing::warn!(error = %Chain(cause), "answered 502: {detail}");
+    tracing::warn!(error = %Chain(cause), "somebody whom we had to ask has not done his part");
     Problem::new(StatusCode::BAD_GATEWAY, detail)
 }
 

@@ -224,10 +224,8 @@ pub(crate) async fn disconnect(app: &App, tenant_id: TenantId, doer: &Doer, id: 
         .await?;
     if is_last {
         // The other one that needed it has ended in the same moment.
-        if !alone.is_last
-            && let Err(error) = revoke(app, &connection, true).await
-        {
-            tracing::warn!(connection.id = %connection_id, ?error, "consent.not_taken_back");
+        if !alone.is_last && revoke(app, &connection, true).await.is_err() {
+            tracing::warn!(connection.id = %connection_id, "consent.not_taken_back");
         }
         forget(app, connection.token_set_id).await;
     }

@@ -7,7 +7,7 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use zixly_access::{Viewing, address, admit};
-use zixly_lambda_kit::{page_headers, problem::Problem};
+use zixly_lambda_kit::{page_headers, problem::Problem, requests};
 use zixly_store::StoreError;
 
 use crate::{
@@ -116,10 +116,15 @@ impl Route {
 /// Answers a request. What goes wrong is an answer, too.
 pub async fn answer(app: &App, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
-    let mut answer = match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, &path)).await {
-        Ok(answer) => answer,
-        Err(_) => overdue(app).await,
+    let template = Route::ALL.iter().find(|route| route.matched(&path).is_some());
+    let work = async {
+        match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, &path)).await {
+            Ok(answer) => answer,
+            Err(_) => overdue(app).await,
+        }
     };
+    let mut answer =
+        requests::logged(request.method(), template.map_or("none", |route| route.template().1), work).await;
     page_headers::secure(answer.headers_mut(), &app.policy);
     answer
 }

@@ -166,7 +166,7 @@ pub(crate) async fn remove(app: &App, tenant_id: TenantId, doer: &Doer, id: &str
         .await?;
     if let Err(error) = app.job_events.end_sessions(tenant_id).await {
         // A WebSocket ends by itself after two hours.
-        tracing::warn!(tenant.id = %tenant_id, error = %Chain(&error), "sessions.not_ended");
+        tracing::warn!(error = %Chain(&error), "sessions.not_ended");
     }
     if let Some(auth) = app.auth_admin().await? {
         auth.remove(user_id).await.map_err(|error| {

@@ -7,7 +7,7 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use zixly_access::Viewing;
-use zixly_lambda_kit::problem::Problem;
+use zixly_lambda_kit::{problem::Problem, requests};
 use zixly_store::StoreError;
 
 use crate::{
@@ -109,22 +109,38 @@ impl Route {
 /// Answers a request. What goes wrong is an answer, too.
 pub async fn answer(app: &App, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
-    let mut answer = if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        wrong_method(&request, &path)
-    } else if !path.starts_with("/api/") {
-        pages::find(&path, &request)
-    } else {
-        match tokio::time::timeout(ANSWER_WITHIN, api(app, &request, &path)).await {
-            Ok(answer) => answer,
-            Err(_) => overdue(app).await,
-        }
+    let found = Route::find(&path);
+    let template = match found {
+        Some((route, _)) => route.template(),
+        None if path.starts_with("/api/") => "none",
+        None => "page",
     };
+    let work = answer_in_time(app, &request, &path, found);
+    let mut answer = requests::logged(request.method(), template, work).await;
     answers::complete(&mut answer, &request, &app.policy);
     answer
 }
 
-async fn api(app: &App, request: &Request, path: &str) -> Response<Body> {
-    match Route::find(path) {
+async fn answer_in_time(
+    app: &App,
+    request: &Request,
+    path: &str,
+    found: Option<(Route, &str)>,
+) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        wrong_method(request, path)
+    } else if !path.starts_with("/api/") {
+        pages::find(path, request)
+    } else {
+        match tokio::time::timeout(ANSWER_WITHIN, api(app, request, path, found)).await {
+            Ok(answer) => answer,
+            Err(_) => overdue(app).await,
+        }
+    }
+}
+
+async fn api(app: &App, request: &Request, path: &str, found: Option<(Route, &str)>) -> Response<Body> {
+    match found {
         None => nothing_here(path),
         Some((Route::Config, _)) => me::config(app),
         Some((Route::Health, _)) => health::report(app).await,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tracing::{Instrument, info_span};
 use zixly_domain::{Delivery, DeliveryId, JobId, TenantId};
 use zixly_lambda_kit::Chain;
 use zixly_payload_store::PayloadError;
@@ -30,8 +31,20 @@ pub(crate) async fn accept(
     path: &str,
     content: Result<Delivery, Malformed>,
 ) -> Result<(), NotAccepted> {
-    let began = Instant::now();
     let delivery_id = DeliveryId::new();
+    let span = info_span!("delivery", provider = %verified.provider(), delivery.id = %delivery_id);
+    accept_as(app, deadline, delivery_id, verified, path, content).instrument(span).await
+}
+
+async fn accept_as(
+    app: &App,
+    deadline: Instant,
+    delivery_id: DeliveryId,
+    verified: &Verified<'_>,
+    path: &str,
+    content: Result<Delivery, Malformed>,
+) -> Result<(), NotAccepted> {
+    let began = Instant::now();
     let headers = keep(path, verified.request().headers);
     let received = Received {
         delivery_id,
@@ -46,8 +59,6 @@ pub(crate) async fn accept(
             ring(app, &filed.jobs).await;
             app.measurements.metrics.count_jobs_queued(&filed.new_job_types);
             tracing::info!(
-                provider = %received.provider,
-                delivery.id = %delivery_id,
                 outcome = filed.outcome.as_str(),
                 new_events = filed.new_event_count,
                 jobs = filed.jobs.len(),
@@ -58,18 +69,11 @@ pub(crate) async fn accept(
         }
         Err(error) => {
             tracing::warn!(
-                delivery.id = %delivery_id,
                 error = %Chain(&error),
                 "delivery {delivery_id} cannot be filed now, the queue has to carry it"
             );
             carry(app, deadline, &received).await?;
-            tracing::info!(
-                provider = %received.provider,
-                delivery.id = %delivery_id,
-                outcome = "CARRIED",
-                duration_ms = milliseconds(began),
-                "delivery.accepted"
-            );
+            tracing::info!(outcome = "CARRIED", duration_ms = milliseconds(began), "delivery.accepted");
             Ok(())
         }
     }

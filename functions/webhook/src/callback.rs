@@ -5,7 +5,7 @@ use lambda_http::{Body, Request, Response, http::StatusCode};
 use serde_json::{Value, json};
 use zixly_auth::CallbackToken;
 use zixly_domain::TenantId;
-use zixly_lambda_kit::problem::Problem;
+use zixly_lambda_kit::{problem::Problem, requests};
 use zixly_store::callbacks::{CalledBack, call_back, find_tenant};
 
 use crate::{
@@ -43,6 +43,7 @@ async fn keep(app: &App, token_hash: &[u8; 32], answer: &Value) -> Result<Outcom
     let store = app.store().await?;
     let tenant_id = find_tenant(&mut store.session().await?, token_hash).await?;
     let Some(tenant_id) = tenant_id else { return Ok(Outcome::Unknown) };
+    requests::note_caller(tenant_id, "callback");
     if let Some(problem) = refused_by_limit(count(app, tenant_id).await.as_ref()) {
         return Ok(Outcome::TooMany(problem));
     }
@@ -54,7 +55,7 @@ async fn told(app: &App, tenant_id: TenantId, called_back: CalledBack) -> Respon
     match called_back {
         CalledBack::Kept(job_id) => {
             ring(app, &[(tenant_id, job_id)]).await;
-            tracing::info!(tenant.id = %tenant_id, job.id = %job_id, "job.called_back");
+            tracing::info!(job.id = %job_id, "job.called_back");
             let body = json!({ "job_id": job_id.to_string(), "status_url": jobs::status_url(app, job_id) });
             jobs::json_answer(StatusCode::ACCEPTED, &body)
         }

@@ -10,7 +10,7 @@ use lambda_http::{
 use zixly_auth::{ApiKey, TokenRefusal, bearer};
 use zixly_budgets::Allowance;
 use zixly_domain::{ApiKeyId, Role, TenantId, Workflow};
-use zixly_lambda_kit::{Chain, metrics::REQUESTS_UNCOUNTED, problem::Problem};
+use zixly_lambda_kit::{Chain, metrics::REQUESTS_UNCOUNTED, problem::Problem, requests};
 use zixly_store::{Session, api_keys, users};
 
 use crate::{App, app::OpenError};
@@ -88,6 +88,7 @@ pub(crate) async fn admit(app: &App, request: &Request, need: Need) -> Result<Ad
             return Err(Problem::unavailable(detail, 5, error).into_response());
         }
     };
+    requests::note_caller(caller.tenant_id, &caller.name);
     let admitted = Admitted { allowance: count(app, caller.tenant_id).await, caller };
     let refused = refused_by_limit(admitted.allowance.as_ref())
         .or_else(|| (!admitted.caller.may(need)).then(|| may_not(&admitted.caller)));

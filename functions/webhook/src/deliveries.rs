@@ -38,6 +38,7 @@ pub(crate) async fn receive(
     let deadline = Instant::now() + ANSWER_WITHIN;
     let body = request.body().as_ref();
     if body.len() > LARGEST_BODY_BYTES {
+        tracing::info!(%provider, reason = "the body is too large", "delivery.refused");
         return too_large(body.len());
     }
     let url = public_url(app, request);
@@ -99,8 +100,10 @@ async fn refuse(app: &App, provider: Provider, refusal: Refusal) -> Response<Bod
     // The refusal stands, counted or not.
     match tokio::time::timeout(COUNT_TIMEOUT, count).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "a refused delivery was not counted"),
-        Err(_) => tracing::warn!("a refused delivery was not counted in time"),
+        Ok(Err(error)) => {
+            tracing::warn!(%provider, error = %Chain(&error), "a refused delivery was not counted")
+        }
+        Err(_) => tracing::warn!(%provider, "a refused delivery was not counted in time"),
     }
     empty(StatusCode::UNAUTHORIZED)
 }

@@ -21,13 +21,7 @@ pub(crate) async fn replay(app: &App, caller: &Caller, delivery_id: &str) -> Res
         Ok(Replayed::Filed(filed)) => {
             ring(app, &filed.jobs).await;
             app.measurements.metrics.count_jobs_queued(&filed.new_job_types);
-            tracing::info!(
-                tenant.id = %caller.tenant_id,
-                delivery.id = %id,
-                caller = caller.name,
-                jobs = filed.jobs.len(),
-                "delivery.replayed"
-            );
+            tracing::info!(delivery.id = %id, jobs = filed.jobs.len(), "delivery.replayed");
             let started: Vec<Value> = filed
                 .jobs
                 .iter()

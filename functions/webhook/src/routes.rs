@@ -10,7 +10,7 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use zixly_domain::Provider;
-use zixly_lambda_kit::problem::Problem;
+use zixly_lambda_kit::{problem::Problem, requests};
 use zixly_store::StoreError;
 
 use crate::{
@@ -130,26 +130,40 @@ pub async fn answer(app: &Arc<App>, request: Request) -> Response<Body> {
     let began = Instant::now();
     let path = request.raw_http_path().to_owned();
     let found = Route::find(&path);
+    let template = found.map_or("none", |(route, _)| route.template());
+    let work = answer_in_time(app, &request, &path, found);
     let mut answer = match found {
-        Some((route, id)) if request.method() == route.method() => {
-            match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, route, id)).await {
-                Ok(answer) => answer,
-                Err(_) => overdue(app).await,
-            }
-        }
-        Some((route, _)) => wrong_method(&request, route),
-        None => nothing_here(&request, &path),
+        // It has a line of its own, which says more.
+        Some((Route::Delivery(_) | Route::EndpointDelivery(_), _)) => work.await,
+        _ => requests::logged(request.method(), template, work).await,
     };
     headers::complete(&mut answer);
-    let template = found.map_or("none", |(route, _)| route.template());
     app.measurements.observe_request(
-        method_label(request.method()),
+        requests::known(request.method()),
         template,
         answer.status(),
         began.elapsed(),
     );
     save_soon(app);
     answer
+}
+
+async fn answer_in_time(
+    app: &App,
+    request: &Request,
+    path: &str,
+    found: Option<(Route, &str)>,
+) -> Response<Body> {
+    match found {
+        Some((route, id)) if request.method() == route.method() => {
+            match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, request, route, id)).await {
+                Ok(answer) => answer,
+                Err(_) => overdue(app).await,
+            }
+        }
+        Some((route, _)) => wrong_method(request, route),
+        None => nothing_here(request, path),
+    }
 }
 
 async fn dispatch(app: &App, request: &Request, route: Route, id: &str) -> Response<Body> {
@@ -237,12 +251,4 @@ fn wrong_method(request: &Request, route: Route) -> Response<Body> {
 fn nothing_here(request: &Request, path: &str) -> Response<Body> {
     let detail = format!("There is nothing at {} {path}. See the README for the routes.", request.method());
     Problem::new(StatusCode::NOT_FOUND, detail).into_response()
-}
-
-/// A label must not be anything that somebody makes up.
-fn method_label(method: &Method) -> &str {
-    match method.as_str() {
-        known @ ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS") => known,
-        _ => "other",
-    }
 }

@@ -24,9 +24,7 @@ pub(crate) async fn steer(app: &App, caller: &Caller, job_id: &str, wish: Wish) 
     match note(app, caller, id, wish).await {
         Ok(Requested::Noted(status)) => {
             ring(app, &[(caller.tenant_id, id)]).await;
-            tracing::info!(
-                tenant.id = %caller.tenant_id, job.id = %id, caller = caller.name, wish = wish.name(), "job.steered"
-            );
+            tracing::info!(job.id = %id, wish = wish.name(), "job.steered");
             let body = json!({
                 "job_id": id.to_string(),
                 "status": status.as_str(),

@@ -168,9 +168,7 @@ pub(crate) async fn answer(
         Ok(Started::New(job_id)) => {
             ring(app, &[(caller.tenant_id, job_id)]).await;
             app.measurements.metrics.count_jobs_queued(&[workflow.as_str()]);
-            tracing::info!(
-                tenant.id = %caller.tenant_id, job.id = %job_id, job_type = %workflow, caller = caller.name, "job.triggered"
-            );
+            tracing::info!(job.id = %job_id, job_type = %workflow, "job.triggered");
             accepted(app, job_id, JobStatus::Queued)
         }
         Ok(Started::Before(job_id, status)) => {

@@ -6,6 +6,7 @@ use std::{
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use secrecy::ExposeSecret;
+use tracing::{Instrument, Span, field::Empty, info_span};
 use zixly_budgets::CallBudgets;
 use zixly_connectors::{
     ClientCredentials, asana::Asana, http_client_with_timeout, hubspot::HubSpot, ses::Ses, shopify::Shopify,
@@ -115,15 +116,25 @@ impl App {
             // It can never succeed: laid down with the reason, and acknowledged.
             Err(error) => return self.bury(&body, &error.to_string()).await,
         };
-        let receipt_handle = sqs.receipt_handle.as_deref();
-        match self.act_on(&message, receipt_handle, deadline).await {
-            Err(error) if error.is_passing() => self.put_off(&message, &error, self.config.put_off).await,
+        let span = span_of(&message);
+        self.handle_readable(&body, &message, sqs.receipt_handle.as_deref(), deadline).instrument(span).await
+    }
+
+    async fn handle_readable(
+        &self,
+        body: &str,
+        message: &Message,
+        receipt_handle: Option<&str>,
+        deadline: SystemTime,
+    ) -> Result<(), Unrecorded> {
+        match self.act_on(message, receipt_handle, deadline).await {
+            Err(error) if error.is_passing() => self.put_off(message, &error, self.config.put_off).await,
             // Refused for good, and nothing else holds this delivery: laid down with the reason.
             Err(error @ (Unrecorded::Store(_) | Unrecorded::Payloads(_)))
                 if matches!(message, Message::File(_)) =>
             {
                 tracing::error!(error = %Chain(&error), "a delivery cannot be filed");
-                self.bury(&body, &error.to_string()).await
+                self.bury(body, &error.to_string()).await
             }
             outcome => outcome,
         }
@@ -223,5 +234,23 @@ impl App {
         let (id, secret) = (self.secret.get(id).await?, self.secret.get(secret).await?);
         let known = id.zip(secret);
         Ok(known.map(|(id, secret)| ClientCredentials { id: id.expose_secret().to_owned(), secret }))
+    }
+}
+
+/// All that is logged of a message says of which job or delivery; of a job, what started it as soon as that is known.
+fn span_of(message: &Message) -> Span {
+    match message {
+        Message::Ring { tenant_id, job_id } => info_span!(
+            "job",
+            tenant.id = %tenant_id,
+            job.id = %job_id,
+            job_type = Empty,
+            event.id = Empty,
+            delivery.id = Empty,
+            caller = Empty,
+        ),
+        Message::File(carried) => {
+            info_span!("delivery", provider = %carried.provider, delivery.id = %carried.delivery_id)
+        }
     }
 }

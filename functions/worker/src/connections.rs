@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tracing::Span;
 use zixly_budgets::Heard;
 use zixly_connectors::{ConnectorError, with_limits};
 use zixly_domain::{Provider, TenantId};
@@ -132,6 +133,7 @@ impl Access<'_> {
     ) -> Result<T, ConnectorError> {
         let budgets = &self.app.budgets;
         let limited = |wait| ConnectorError::RateLimited { provider, retry_after: Some(wait) };
+        Span::current().record("provider", provider.as_str());
         let place = budgets.take(provider, account, Timestamp::now()).await.map_err(limited)?;
         let (outcome, said) = with_limits(call()).await;
         drop(place);

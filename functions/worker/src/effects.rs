@@ -1,9 +1,11 @@
 //! Makes a write in somebody else's system happen once.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use zixly_connectors::ConnectorError;
-use zixly_domain::{EffectId, Provider};
+use zixly_domain::{EffectId, EffectStatus, Provider};
 use zixly_lambda_kit::Chain;
 use zixly_store::{
     connections::Connection,
@@ -60,6 +62,7 @@ impl StepContext<'_> {
         if self.claim.is_dry_run {
             return self.only_record(&new).await;
         }
+        let began = Instant::now();
         let effect_id = match self.intend(&new).await? {
             Intent::Done(record_id) => return Ok(record_id),
             Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
@@ -67,7 +70,9 @@ impl StepContext<'_> {
             // Nobody could look when it was recorded so, and nobody writes what may be there.
             Intent::Unknown => return Err(StepError::OutcomeUnknown),
             Intent::LookFirst(tried) => match look(tried.intended_at).await? {
-                Some(record_id) => return self.settle(tried.effect_id, record_id, SettledBy::Look).await,
+                Some(record_id) => {
+                    return self.settle(&new, tried.effect_id, record_id, SettledBy::Look, began).await;
+                }
                 None => self.write_again(tried).await?,
             },
         };
@@ -76,20 +81,20 @@ impl StepContext<'_> {
         match write().await {
             Ok(record_id) => {
                 await_point!("effect:written");
-                self.settle(effect_id, record_id, SettledBy::Answer).await
+                self.settle(&new, effect_id, record_id, SettledBy::Answer, began).await
             }
             Err(error @ StepError::Connector(ConnectorError::Rejected { .. })) => {
                 match look(sent_at).await? {
-                    Some(record_id) => self.settle(effect_id, record_id, SettledBy::Look).await,
+                    Some(record_id) => self.settle(&new, effect_id, record_id, SettledBy::Look, began).await,
                     None => {
-                        self.refuse(effect_id).await?;
+                        self.refuse(&new, effect_id, began).await?;
                         Err(error)
                     }
                 }
             }
             Err(error) => {
                 if is_certainly_not_made(&error) {
-                    self.refuse(effect_id).await?;
+                    self.refuse(&new, effect_id, began).await?;
                 }
                 Err(error)
             }
@@ -105,26 +110,27 @@ impl StepContext<'_> {
         if self.claim.is_dry_run {
             return Ok(Sent::Made(self.only_record(&new).await?));
         }
+        let began = Instant::now();
         let effect_id = match self.intend(&new).await? {
             Intent::Done(record_id) => return Ok(Sent::Made(record_id)),
             Intent::Unknown => return Ok(Sent::Unknown),
             Intent::HeldBy(job_id) => return Err(StepError::HeldUpBy(job_id)),
-            Intent::LookFirst(tried) => return self.give_up_on(tried.effect_id).await,
+            Intent::LookFirst(tried) => return self.give_up_on(&new, tried.effect_id, began).await,
             Intent::Write(effect_id) => effect_id,
         };
         await_point!("effect:intended");
         match write().await {
             Ok(record_id) => {
                 await_point!("effect:written");
-                Ok(Sent::Made(self.settle(effect_id, record_id, SettledBy::Answer).await?))
+                Ok(Sent::Made(self.settle(&new, effect_id, record_id, SettledBy::Answer, began).await?))
             }
             Err(error) if is_certainly_not_made(&error) => {
-                self.refuse(effect_id).await?;
+                self.refuse(&new, effect_id, began).await?;
                 Err(error)
             }
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), effect.id = %effect_id, "effect.unknown");
-                self.give_up_on(effect_id).await
+                tracing::warn!(effect.id = %effect_id, error = %Chain(&error), "nobody can look whether {effect_id} was made");
+                self.give_up_on(&new, effect_id, began).await
             }
         }
     }
@@ -160,33 +166,56 @@ impl StepContext<'_> {
 
     async fn settle(
         &self,
+        new: &Write<'_>,
         effect_id: EffectId,
         record_id: String,
         by: SettledBy,
+        began: Instant,
     ) -> Result<String, StepError> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.claim.tenant_id).await?;
         effects::done(&tx, effect_id, &record_id, by).await?;
         tx.commit().await?;
         drop(session);
+        log(new, effect_id, EffectStatus::Done, Some(by), began);
         await_point!("effect:settled");
         Ok(record_id)
     }
 
-    async fn refuse(&self, effect_id: EffectId) -> Result<(), StepError> {
+    async fn refuse(&self, new: &Write<'_>, effect_id: EffectId, began: Instant) -> Result<(), StepError> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.claim.tenant_id).await?;
         effects::refused(&tx, self.claim, effect_id).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        log(new, effect_id, EffectStatus::Refused, None, began);
+        Ok(())
     }
 
-    async fn give_up_on(&self, effect_id: EffectId) -> Result<Sent, StepError> {
+    async fn give_up_on(
+        &self,
+        new: &Write<'_>,
+        effect_id: EffectId,
+        began: Instant,
+    ) -> Result<Sent, StepError> {
         let mut session = self.store.session().await?;
         let tx = session.begin(self.claim.tenant_id).await?;
         effects::unknown(&tx, self.claim, effect_id).await?;
         tx.commit().await?;
+        log(new, effect_id, EffectStatus::Unknown, None, began);
         Ok(Sent::Unknown)
     }
+}
+
+/// What is written, and to which record, is in the ledger.
+fn log(new: &Write<'_>, effect_id: EffectId, outcome: EffectStatus, by: Option<SettledBy>, began: Instant) {
+    tracing::info!(
+        provider = %new.provider,
+        effect.id = %effect_id,
+        outcome = outcome.as_str(),
+        settled_by = by.map(SettledBy::as_str),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "effect.settled"
+    );
 }
 
 impl<'a> From<&Write<'a>> for NewEffect<'a> {

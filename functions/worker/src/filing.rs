@@ -42,8 +42,6 @@ impl App {
             self.payloads.delete_carried(key).await?;
         }
         tracing::info!(
-            provider = %carried.provider,
-            delivery.id = %carried.delivery_id,
             outcome = filed.outcome.as_str(),
             new_events = filed.new_event_count,
             jobs = filed.jobs.len(),

@@ -13,6 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{task::JoinSet, time::timeout};
+use tracing::Instrument;
 use zixly_domain::{JobId, JobStatus, Workflow};
 use zixly_lambda_kit::Chain;
 use zixly_queues::{JobEvent, JobEventQueue};
@@ -67,9 +68,9 @@ impl JobEvents {
                 Ok(Err(error)) => Chain(&error).to_string(),
                 Err(_) => "the queue did not answer in time".to_owned(),
             };
-            tracing::warn!(tenant.id = %event.tenant_id, job.id = %event.job_id, error, "job_event.not_sent");
+            tracing::warn!(error, "job_event.not_sent");
         };
-        lock(&self.sending).spawn(send);
+        lock(&self.sending).spawn(send.in_current_span());
     }
 
     /// Waits for those that are on their way.
@@ -113,6 +114,8 @@ mod tests {
             created_at: Timestamp::now(),
             started_at: Timestamp::now(),
             event_id: None,
+            delivery_id: None,
+            triggered_by: None,
             about: None,
             settings: Value::Null,
             is_dry_run: false,

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tracing::{Span, field::display};
 use zixly_domain::{JobId, JobStatus, TenantId, WaitingReason};
 use zixly_lambda_kit::Chain;
 use zixly_queues::{JobEvent, Message};
@@ -33,7 +34,11 @@ impl App {
     ) -> Result<(), Unrecorded> {
         let message = Message::Ring { tenant_id, job_id };
         let (store, connectors) = (&self.store().await?, &self.connectors().await?);
-        match self.claim(store, tenant_id, job_id).await? {
+        let claimed = self.claim(store, tenant_id, job_id).await?;
+        if let Claimed::Ours(claim) | Claimed::Cancelled(claim) = &claimed {
+            note_origin(claim);
+        }
+        match claimed {
             Claimed::Ours(claim) => {
                 self.job_events.tell(self.job_events.now(&claim, JobStatus::Running));
                 await_point!("job:claimed");
@@ -129,7 +134,7 @@ impl App {
             }
             // Another worker decides now.
             Err(Halt::Unrecorded(StoreError::LeaseLost(job_id))) => {
-                tracing::warn!(job.id = %job_id, "the lease on job {job_id} was lost, another worker goes on");
+                tracing::warn!("the lease on job {job_id} was lost, another worker goes on");
                 Ok(())
             }
             Err(Halt::Unrecorded(error)) => Err(error.into()),
@@ -195,8 +200,6 @@ impl App {
         let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
         self.queue.send_after(&message, time_until(due_at)).await?;
         tracing::info!(
-            tenant.id = %claim.tenant_id,
-            job.id = %claim.job_id,
             reason = %reason,
             due_at = %due_at,
             "job.waiting"
@@ -208,7 +211,7 @@ impl App {
     /// recorded, so a failure here is nobody's but the line's, and the scheduler rings for it within two minutes.
     async fn ring_next_in_line(&self, store: &Store, tenant_id: TenantId) {
         if let Err(error) = self.try_next_in_line(store, tenant_id).await {
-            tracing::warn!(tenant.id = %tenant_id, error = %Chain(&error), "line.not_rung");
+            tracing::warn!(error = %Chain(&error), "line.not_rung");
         }
     }
 
@@ -233,15 +236,18 @@ impl App {
             error: reason.map(str::to_owned),
             ..self.job_events.now(claim, status)
         });
-        tracing::info!(
-            tenant.id = %claim.tenant_id,
-            job.id = %claim.job_id,
-            job_type = claim.job_type,
-            outcome = status.as_str(),
-            duration_ms,
-            "job.finished"
-        );
+        let queued_ms = metrics["queued_ms"].as_u64();
+        tracing::info!(outcome = status.as_str(), queued_ms, duration_ms, "job.finished");
     }
+}
+
+/// Says on all lines of the job that are still to come what it is and what started it.
+fn note_origin(claim: &Claim) {
+    let span = Span::current();
+    span.record("job_type", &claim.job_type);
+    span.record("event.id", claim.event_id.map(display));
+    span.record("delivery.id", claim.delivery_id.map(display));
+    span.record("caller", &claim.triggered_by);
 }
 
 /// At least a second: PostgreSQL decides what is due, and its clock may be behind ours.

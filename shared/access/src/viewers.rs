@@ -6,7 +6,7 @@ use lambda_http::{
 };
 use zixly_auth::{TokenRefusal, bearer};
 use zixly_domain::{Role, TenantId, UserId};
-use zixly_lambda_kit::{fields, problem::Problem};
+use zixly_lambda_kit::{fields, problem::Problem, requests};
 use zixly_store::views::viewers::{self, Viewer};
 
 use crate::{BehindSecret, OpenError};
@@ -34,7 +34,10 @@ const WANTED: &str =
 /// Finds out who looks, and whether he may look at what he asks for. The answer otherwise.
 pub async fn admit(behind: &BehindSecret, request: &Request) -> Result<Viewing, Response<Body>> {
     match identify(behind, request).await {
-        Ok(Ok(viewing)) => Ok(viewing),
+        Ok(Ok(viewing)) => {
+            requests::note_caller(viewing.tenant_id, format_args!("user/{}", viewing.user_id));
+            Ok(viewing)
+        }
         Ok(Err(answer)) => Err(answer),
         Err(error) => {
             let detail = "It cannot be found out at the moment who is signed in. Try again.";
@@ -47,6 +50,7 @@ pub async fn admit(behind: &BehindSecret, request: &Request) -> Result<Viewing, 
 pub fn address(request: &Request) -> Option<String> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.clone(),
         _ => None,
     }
 }

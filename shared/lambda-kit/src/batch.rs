@@ -7,14 +7,16 @@ use std::{
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{FutureExt, future::join_all};
+use tracing::{Instrument, info_span};
 
-use crate::Chain;
+use crate::{Chain, telemetry::trace_of};
 
 /// Hands all messages to `handle` at once and reports those whose outcome could not be recorded, so that SQS gives them
 /// back later. A failed piece of work is an outcome and is not reported. They share one thread: one goes on while another
 /// waits for its provider.
 ///
-/// A message whose turn comes when less than `drain_margin` is left until `deadline` goes back as well.
+/// A message whose turn comes when less than `drain_margin` is left until `deadline` goes back as well. All that is logged
+/// of a message has its id, and the trace of who sent it; the invocation has a trace of its own.
 pub async fn run_batch<E: std::error::Error>(
     event: SqsEvent,
     deadline: SystemTime,
@@ -22,23 +24,26 @@ pub async fn run_batch<E: std::error::Error>(
     handle: impl AsyncFn(SqsMessage) -> Result<(), E>,
 ) -> SqsBatchResponse {
     let handle = &handle;
-    let outcomes = event.records.into_iter().map(async |message| {
+    let outcomes = event.records.into_iter().map(|message| {
         let id = message.message_id.clone().unwrap_or_default();
-        if is_near(deadline, drain_margin) {
-            tracing::warn!(message.id = id, "no time left for message {id}, returning it");
-            return Some(failure(id));
-        }
-        // One panic must not fail the messages that already succeeded.
-        match AssertUnwindSafe(handle(message)).catch_unwind().await {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => tracing::error!(
-                message.id = id,
-                error = %Chain(&error),
-                "the outcome of message {id} is not recorded, returning it"
-            ),
-            Err(_) => tracing::error!(message.id = id, "message {id} panicked, returning it"),
-        }
-        Some(failure(id))
+        let sent_by = message.attributes.get("AWSTraceHeader").map(|header| trace_of(header));
+        let span = info_span!("message", message.id = id, message.xrayTraceId = sent_by);
+        let outcome = async move {
+            if is_near(deadline, drain_margin) {
+                tracing::warn!("no time left for message {id}, returning it");
+                return Some(failure(id));
+            }
+            // One panic must not fail the messages that already succeeded.
+            match AssertUnwindSafe(handle(message)).catch_unwind().await {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => {
+                    tracing::error!(error = %Chain(&error), "the outcome of message {id} is not recorded, returning it")
+                }
+                Err(_) => tracing::error!("message {id} panicked, returning it"),
+            }
+            Some(failure(id))
+        };
+        outcome.instrument(span)
     });
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = join_all(outcomes).await.into_iter().flatten().collect();

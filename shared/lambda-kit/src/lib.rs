@@ -10,6 +10,7 @@ pub mod fields;
 pub mod metrics;
 pub mod page_headers;
 pub mod problem;
+pub mod requests;
 pub mod settings;
 pub mod telemetry;
 

@@ -26,7 +26,7 @@ with before as (
             or j.status = 'QUEUED' and (j.waiting_reason is null or j.due_at <= now()) and not before.is_crowded
             or j.status = 'RUNNING' and j.lease_expires_at < now()
             or j.status in ('FAILED', 'CANCELLED') and j.request = 'RETRY')
-    returning j.tenant_id, j.job_id, j.event_id, j.job_type, j.workflow_version, j.parameters, j.status, j.fence,
+    returning j.tenant_id, j.job_id, j.event_id, j.triggered_by, j.job_type, j.workflow_version, j.parameters, j.status, j.fence,
               j.created_at, j.started_at, j.about, j.dry_run
 ), in_line as (
     update pipeline_jobs j
@@ -62,9 +62,10 @@ with before as (
        and before.request = 'RETRY'
        and steps.status <> 'DONE'
 )
-select c.event_id, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at, c.about,
+select c.event_id, e.delivery_id, c.triggered_by, c.job_type, c.workflow_version, c.parameters, c.status, c.fence, c.created_at, c.started_at, c.about,
        c.dry_run is not null as is_dry_run,
        -- What is tried may be other settings than the saved ones.
        coalesce(nullif(c.dry_run -> 'settings', 'null'), s.settings) as settings
   from claimed c
+  left join events e on e.tenant_id = c.tenant_id and e.event_id = c.event_id
   left join workflow_settings s on s.tenant_id = c.tenant_id and s.job_type = c.job_type

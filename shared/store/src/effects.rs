@@ -178,6 +178,16 @@ pub enum SettledBy {
     Look,
 }
 
+impl SettledBy {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Look => "look",
+        }
+    }
+}
+
 /// States the intent to write, before writing. The transaction must be committed before the write is made.
 pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
     jobs::hold(tx, claim).await?;
@@ -297,14 +307,14 @@ pub async fn done(
     provider_record_id: &str,
     settled_by: SettledBy,
 ) -> Result<(), StoreError> {
-    let settled_by = match settled_by {
-        SettledBy::Answer => "answer",
-        SettledBy::Look => "look",
-    };
     tx.inner
         .execute_typed(
             DONE,
-            &[(&effect_id.0, Type::UUID), (&provider_record_id, Type::TEXT), (&settled_by, Type::TEXT)],
+            &[
+                (&effect_id.0, Type::UUID),
+                (&provider_record_id, Type::TEXT),
+                (&settled_by.as_str(), Type::TEXT),
+            ],
         )
         .await?;
     Ok(())

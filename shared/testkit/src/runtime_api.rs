@@ -29,6 +29,11 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::LogLines;
+
+/// The trace that all invocations belong to.
+const TRACE_HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+
 type Answer = Result<Value, Value>;
 
 struct Invocation {
@@ -61,6 +66,7 @@ pub struct FunctionProcess {
     child: Child,
     timeout: Duration,
     server: JoinHandle<()>,
+    log: Option<JoinHandle<String>>,
 }
 
 /// A function as `cargo test --workspace` builds it, beside the tests.
@@ -114,7 +120,7 @@ impl FunctionProcess {
         timeout: Duration,
     ) -> Self {
         let mut process = Self::spawn(binary, environment, timeout, Stdio::piped(), Stdio::inherit()).await;
-        tokio::spawn(pass_on(process.child.stdout.take().expect("it is piped")));
+        process.log = Some(tokio::spawn(pass_on(process.child.stdout.take().expect("it is piped"))));
         process
     }
 
@@ -167,7 +173,7 @@ impl FunctionProcess {
             .kill_on_drop(true)
             .spawn()
             .expect("the function's binary starts");
-        Self { invocations, child, timeout, server }
+        Self { invocations, child, timeout, server, log: None }
     }
 
     /// Hands the function an event and gives its answer: the response, or the error document.
@@ -218,6 +224,13 @@ impl FunctionProcess {
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is ours to kill");
     }
+
+    /// Kills the process and gives all that it has logged.
+    pub async fn into_log(mut self) -> LogLines {
+        self.child.kill().await.expect("the process is ours to kill");
+        let log = self.log.take().expect("its log is in no file");
+        LogLines::read(&log.await.expect("lines are read until there are no more"))
+    }
 }
 
 impl Drop for FunctionProcess {
@@ -226,10 +239,13 @@ impl Drop for FunctionProcess {
     }
 }
 
-/// Prints what the function logs, which `cargo test` shows of a test that fails; but no metrics.
-async fn pass_on(output: ChildStdout) {
+/// Prints what the function logs, which `cargo test` shows of a test that fails; but no metrics. Gives it in the end.
+async fn pass_on(output: ChildStdout) -> String {
     let mut lines = BufReader::new(output).lines();
+    let mut log = String::new();
     while let Ok(Some(line)) = lines.next_line().await {
+        log += &line;
+        log.push('\n');
         if !line.starts_with(r#"{"_aws""#) {
             #[expect(clippy::print_stdout, reason = "it is the test's output")]
             {
@@ -237,6 +253,7 @@ async fn pass_on(output: ChildStdout) {
             }
         }
     }
+    log
 }
 
 async fn next_invocation(State(api): State<Arc<Api>>) -> Response {
@@ -253,6 +270,7 @@ async fn next_invocation(State(api): State<Arc<Api>>) -> Response {
         (HeaderName::from_static("lambda-runtime-aws-request-id"), id.to_string()),
         (HeaderName::from_static("lambda-runtime-deadline-ms"), deadline_ms.to_string()),
         (HeaderName::from_static("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:test".to_owned()),
+        (HeaderName::from_static("lambda-runtime-trace-id"), TRACE_HEADER.to_owned()),
     ];
     (headers, invocation.event.to_string()).into_response()
 }

@@ -11,7 +11,7 @@ use zixly_connectors::{
     consent::{Consent, Question},
 };
 use zixly_domain::{Provider, Role};
-use zixly_lambda_kit::Chain;
+use zixly_lambda_kit::{Chain, requests::note_caller};
 use zixly_store::{
     oauth_requests::{self, OAuthRequest},
     views::viewers,
@@ -90,9 +90,10 @@ async fn try_end(app: &App, request: &Request, provider: Provider) -> Result<(),
     }
     refuse_what_was_refused(request, provider)?;
     let doer = still_admin(app, &begun, request).await?;
+    note_caller(begun.tenant_id, &doer.name);
     let consent = redeem(app, request, provider, &begun, &state, &browser).await?;
     connect(app, begun.tenant_id, &doer, provider, &consent.token_set, &consent.accounts).await?;
-    tracing::info!(%provider, tenant.id = %begun.tenant_id, accounts = consent.accounts.len(), "consent.given");
+    tracing::info!(%provider, accounts = consent.accounts.len(), "consent.given");
     Ok(())
 }
 

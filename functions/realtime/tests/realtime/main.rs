@@ -2,4 +2,5 @@
 
 mod doorway;
 mod fan_out;
+mod logs;
 mod scene;

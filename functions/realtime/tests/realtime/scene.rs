@@ -42,6 +42,7 @@ impl Scene {
             ("SOCKET_API_URL", format!("{}/live", gateway.uri())),
             ("SOCKETS_PER_TENANT", SOCKETS_PER_TENANT.to_string()),
             ("AWS_ENDPOINT_URL", aws.endpoint.clone()),
+            ("AWS_LAMBDA_LOG_LEVEL", "TRACE".to_owned()),
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
         let settings =

@@ -41,7 +41,8 @@ pub const SENDER: &str = "zixly@example.com";
 /// A Slack workspace, and a channel in it.
 pub const TEAM: &str = "T024BE7LD";
 pub const CHANNEL: &str = "C024BE91L";
-const CLIENT_SECRET: &str = "client-secret-marker";
+pub const CLIENT_SECRET: &str = "client-secret-marker";
+const WORKER: &str = env!("CARGO_BIN_EXE_zixly-worker");
 
 pub struct Scene {
     pub database: TestDatabase,
@@ -355,15 +356,21 @@ impl Scene {
 
     /// A worker as a process of its own, with what it does at a failpoint: `begun:read-order=pause`.
     pub async fn worker_process(&self, failpoint: Option<&str>) -> FunctionProcess {
+        let failpoint = failpoint.map(|point| ("FAILPOINTS".to_owned(), point.to_owned()));
+        let environment = self.environment().chain(failpoint);
+        FunctionProcess::start(WORKER, environment, Duration::from_secs(30)).await
+    }
+
+    /// A worker as a process of its own that logs all that it has to say.
+    pub async fn talkative_worker_process(&self) -> FunctionProcess {
+        let level = ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
+        FunctionProcess::start(WORKER, self.environment().chain([level]), Duration::from_secs(30)).await
+    }
+
+    fn environment(&self) -> impl Iterator<Item = (String, String)> {
         let aws = AWS_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let environment = self
-            .settings
-            .clone()
-            .into_iter()
-            .chain(aws)
-            .chain([("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone())])
-            .chain(failpoint.map(|point| ("FAILPOINTS".to_owned(), point.to_owned())));
-        FunctionProcess::start(env!("CARGO_BIN_EXE_zixly-worker"), environment, Duration::from_secs(30)).await
+        let endpoint = ("AWS_ENDPOINT_URL".to_owned(), self.aws.endpoint.clone());
+        self.settings.clone().into_iter().chain(aws).chain([endpoint])
     }
 
     /// Rings a worker with this failpoint until it dies of the job; false if it never does.
