@@ -1,6 +1,6 @@
 //! Deliveries that are too large for a queue message, while PostgreSQL is away.
 
-use aws_sdk_s3::{error::SdkError, operation::get_object::GetObjectError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use zixly_domain::DeliveryId;
 
 use crate::{PayloadError, PayloadStore};
@@ -29,7 +29,7 @@ impl PayloadStore {
         check_prefix(key)?;
         let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(object) => object,
-            Err(SdkError::ServiceError(error)) if matches!(error.err(), GetObjectError::NoSuchKey(_)) => {
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
                 return Err(PayloadError::Missing { key: key.to_owned() });
             }
             Err(error) => return Err(PayloadError::unavailable(key, error)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_sdk_s3::{
     Client, config::timeout::TimeoutConfig, error::BoxError,
     operation::put_object::builders::PutObjectFluentBuilder, presigning::PresigningConfig,
-    primitives::ByteStream, types::ServerSideEncryption,
+    primitives::ByteStream,
 };
 use aws_types::SdkConfig;
 use zixly_domain::{JobId, TenantId};
@@ -124,14 +124,10 @@ impl PayloadStore {
         &self.bucket
     }
 
+    /// Encrypted as the bucket says.
     fn put(&self, key: &str, content_type: &str, content: Vec<u8>) -> PutObjectFluentBuilder {
-        self.client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .content_type(content_type)
-            .server_side_encryption(ServerSideEncryption::Aes256)
-            .body(ByteStream::from(content))
+        let put = self.client.put_object().bucket(&self.bucket).key(key);
+        put.content_type(content_type).body(ByteStream::from(content))
     }
 }
 
