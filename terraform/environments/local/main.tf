@@ -10,6 +10,7 @@ provider "aws" {
   s3_use_path_style           = true
 
   endpoints {
+    apigateway     = var.aws_endpoint_url
     apigatewayv2   = var.aws_endpoint_url
     cloudwatch     = var.aws_endpoint_url
     dynamodb       = var.aws_endpoint_url
@@ -30,6 +31,7 @@ module "pipeline" {
 
   environment                = "local"
   architecture               = var.architecture
+  api_kind                   = var.api_kind
   zip_folder                 = var.zip_folder
   disposable                 = true
   worker_maximum_concurrency = 4

@@ -27,3 +27,9 @@ variable "zip_folder" {
   description = "Folder with the functions' zips as cargo lambda leaves them, each as `zixly-{function}/bootstrap.zip`."
   type        = string
 }
+
+variable "api_kind" {
+  description = "`rest` for the community edition of LocalStack, which has neither HTTP nor WebSocket APIs."
+  type        = string
+  default     = "http"
+}

@@ -1,4 +1,10 @@
+locals {
+  functions = var.is_made ? var.functions : {}
+}
+
 resource "aws_apigatewayv2_api" "this" {
+  count = var.is_made ? 1 : 0
+
   name          = var.name
   description   = var.description
   protocol_type = "HTTP"
@@ -21,9 +27,9 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "this" {
-  for_each = var.functions
+  for_each = local.functions
 
-  api_id                 = aws_apigatewayv2_api.this.id
+  api_id                 = aws_apigatewayv2_api.this[0].id
   integration_type       = "AWS_PROXY"
   integration_uri        = each.value.invoke_arn
   payload_format_version = "2.0"
@@ -31,15 +37,17 @@ resource "aws_apigatewayv2_integration" "this" {
 
 # What no route is for is answered by the API itself, with 404, unless `$default` is one of them.
 resource "aws_apigatewayv2_route" "this" {
-  for_each = merge([for key, function in var.functions : { for route in function.routes : route => key }]...)
+  for_each = merge([for key, function in local.functions : { for route in function.routes : route => key }]...)
 
-  api_id    = aws_apigatewayv2_api.this.id
+  api_id    = aws_apigatewayv2_api.this[0].id
   route_key = each.key
   target    = "integrations/${aws_apigatewayv2_integration.this[each.value].id}"
 }
 
 resource "aws_apigatewayv2_stage" "this" {
-  api_id      = aws_apigatewayv2_api.this.id
+  count = var.is_made ? 1 : 0
+
+  api_id      = aws_apigatewayv2_api.this[0].id
   name        = "$default"
   auto_deploy = true
 
@@ -50,7 +58,7 @@ resource "aws_apigatewayv2_stage" "this" {
   }
 
   access_log_settings {
-    destination_arn = aws_cloudwatch_log_group.access.arn
+    destination_arn = aws_cloudwatch_log_group.access[0].arn
 
     # Names follow the functions' own log lines. No body, header or query: they hold what customers wrote.
     format = jsonencode({
@@ -73,6 +81,8 @@ resource "aws_apigatewayv2_stage" "this" {
 
 # The prefix spares a resource policy entry for each group; their number in an account is small and fixed.
 resource "aws_cloudwatch_log_group" "access" {
+  count = var.is_made ? 1 : 0
+
   name              = "/aws/vendedlogs/${var.name}"
   retention_in_days = var.log_retention_days
 }

@@ -1,14 +1,14 @@
 output "id" {
   description = "Id of the API."
-  value       = aws_apigatewayv2_api.this.id
+  value       = one(aws_apigatewayv2_api.this[*].id)
 }
 
 output "stage" {
   description = "Name of its one stage."
-  value       = aws_apigatewayv2_stage.this.name
+  value       = one(aws_apigatewayv2_stage.this[*].name)
 }
 
 output "url" {
   description = "Where AWS serves the API, without a slash at the end."
-  value       = aws_apigatewayv2_api.this.api_endpoint
+  value       = one(aws_apigatewayv2_api.this[*].api_endpoint)
 }

@@ -2,7 +2,7 @@
 # writes.
 
 locals {
-  gateway_app_url = var.app_gateway_host == null ? module.dashboard_api.url : "http://${module.dashboard_api.id}.${var.app_gateway_host}"
+  gateway_app_url = var.app_gateway_host == null ? local.dashboard_api_url : "http://${local.dashboard_api_id}.${var.app_gateway_host}"
   app_domain_url  = var.app_domain == null ? null : "https://${var.app_domain.name}"
   app_url         = coalesce(var.app_url, local.app_domain_url, local.gateway_app_url)
 
@@ -37,8 +37,7 @@ module "dashboard" {
     COUNTER_TABLE         = module.counter_table.name
     DEAD_LETTER_QUEUE_URL = module.job_queue.dead_letter_url
     WEBHOOK_URL           = local.public_base_url
-    WEBSOCKET_URL         = local.websocket_url
-  }, local.auth_environment, local.auth_key_environment)
+  }, local.websocket_environment, local.auth_environment, local.auth_key_environment)
 
   permissions = {
     ReadItsOwnSecret    = { actions = ["secretsmanager:GetSecretValue"], resource = module.secret["dashboard"].arn }
@@ -53,14 +52,34 @@ module "dashboard" {
 module "dashboard_api" {
   source = "../http-api"
 
+  is_made              = var.api_kind == "http"
   name                 = "${local.prefix}-dashboard-api"
   description          = "Where browsers load the dashboard and what it shows."
   requests_per_second  = 200
   is_reached_by_domain = var.app_domain != null
   log_retention_days   = var.log_retention_days
 
+  functions = local.dashboard_routes
+}
+
+module "dashboard_rest_api" {
+  source = "../rest-api"
+
+  is_made             = var.api_kind == "rest"
+  name                = "${local.prefix}-dashboard-api"
+  description         = "Where browsers load the dashboard and what it shows."
+  requests_per_second = 200
+  log_retention_days  = var.log_retention_days
+  functions           = local.dashboard_routes
+}
+
+locals {
+  dashboard_api_id    = var.api_kind == "http" ? module.dashboard_api.id : module.dashboard_rest_api.id
+  dashboard_api_url   = var.api_kind == "http" ? module.dashboard_api.url : module.dashboard_rest_api.url
+  dashboard_api_stage = var.api_kind == "http" ? module.dashboard_api.stage : module.dashboard_rest_api.stage
+
   # Listed for the access log; `$default` is for the pages, each of which has an address of its own.
-  functions = {
+  dashboard_routes = {
     dashboard = {
       name       = module.dashboard.name
       alias      = module.dashboard.alias
@@ -117,6 +136,6 @@ module "app_domain" {
   name            = var.app_domain.name
   hosted_zone_id  = var.app_domain.hosted_zone_id
   certificate_arn = var.app_domain.certificate_arn
-  api_id          = module.dashboard_api.id
-  api_stage       = module.dashboard_api.stage
+  api_id          = local.dashboard_api_id
+  api_stage       = local.dashboard_api_stage
 }

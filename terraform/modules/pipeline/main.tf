@@ -10,7 +10,7 @@ locals {
 
   # Providers sign the address that they call, so the function has to know it.
   webhook_domain_url = var.webhook_domain == null ? null : "https://${var.webhook_domain.name}"
-  gateway_url        = var.api_gateway_url == null ? module.http_api.url : "${var.api_gateway_url}/${module.http_api.id}"
+  gateway_url        = var.api_gateway_url == null ? local.api_url : join("/", compact([var.api_gateway_url, local.api_id, module.rest_api.stage]))
   public_base_url    = coalesce(var.public_base_url, local.webhook_domain_url, local.gateway_url)
 
   trading_environment = var.provider_endpoints.trading_api_url == null ? {} : {
@@ -200,6 +200,7 @@ resource "aws_lambda_event_source_mapping" "worker" {
 module "http_api" {
   source = "../http-api"
 
+  is_made              = var.api_kind == "http"
   name                 = "${local.prefix}-http-api"
   description          = "Where providers deliver and callers ask for the state of a job."
   page_origins         = concat([local.app_url], var.allowed_origins)
@@ -207,9 +208,28 @@ module "http_api" {
   is_reached_by_domain = var.webhook_domain != null
   log_retention_days   = var.log_retention_days
 
+  functions = local.webhook_routes
+}
+
+module "rest_api" {
+  source = "../rest-api"
+
+  is_made             = var.api_kind == "rest"
+  name                = "${local.prefix}-http-api"
+  description         = "Where providers deliver and callers ask for the state of a job."
+  requests_per_second = var.webhook_requests_per_second
+  log_retention_days  = var.log_retention_days
+  functions           = local.webhook_routes
+}
+
+locals {
+  api_id    = var.api_kind == "http" ? module.http_api.id : module.rest_api.id
+  api_url   = var.api_kind == "http" ? module.http_api.url : module.rest_api.url
+  api_stage = var.api_kind == "http" ? module.http_api.stage : module.rest_api.stage
+
   # The function answers for every path, with its own headers and problem documents. Those that it serves are listed
   # besides, so that the access log tells them apart without showing an endpoint that nobody shall guess.
-  functions = {
+  webhook_routes = {
     webhook = {
       name       = module.webhook.name
       alias      = module.webhook.alias
@@ -242,8 +262,8 @@ module "webhook_domain" {
   name            = var.webhook_domain.name
   hosted_zone_id  = var.webhook_domain.hosted_zone_id
   certificate_arn = var.webhook_domain.certificate_arn
-  api_id          = module.http_api.id
-  api_stage       = module.http_api.stage
+  api_id          = local.api_id
+  api_stage       = local.api_stage
 }
 
 module "job_queue" {

@@ -1,14 +1,20 @@
 locals {
   realtime_timeout_seconds = 15
 
+  # Where there are no HTTP APIs there are no WebSocket APIs, and pages ask for what is new.
+  has_websocket = var.api_kind == "http"
+
   # A local AWS has the addresses of all APIs below one.
-  local_socket_url = var.api_gateway_url == null ? null : "${var.api_gateway_url}/${module.websocket_api.id}/${module.websocket_api.stage}"
+  local_socket_url = var.api_gateway_url == null || !local.has_websocket ? null : "${var.api_gateway_url}/${module.websocket_api.id}/${module.websocket_api.stage}"
   websocket_url    = local.local_socket_url == null ? module.websocket_api.url : replace(local.local_socket_url, "/^http/", "ws")
   socket_api_url   = local.local_socket_url == null ? module.websocket_api.management_url : local.local_socket_url
+
+  websocket_environment = local.has_websocket ? { WEBSOCKET_URL = local.websocket_url } : {}
 }
 
 module "realtime" {
   source = "../function"
+  count  = local.has_websocket ? 1 : 0
 
   name                 = "${local.prefix}-realtime"
   description          = "Lets pages open WebSockets and tells them what has become of their tenant's jobs."
@@ -41,8 +47,10 @@ module "realtime" {
 }
 
 resource "aws_lambda_event_source_mapping" "realtime" {
+  count = local.has_websocket ? 1 : 0
+
   event_source_arn = module.job_event_queue.arn
-  function_name    = module.realtime.arn
+  function_name    = module.realtime[0].arn
 
   # Whoever looks at a page notices a second, so nothing is waited for to fill a batch.
   batch_size              = 10
@@ -57,11 +65,12 @@ resource "aws_lambda_event_source_mapping" "realtime" {
 module "websocket_api" {
   source = "../websocket-api"
 
+  is_made             = local.has_websocket
   name                = "${local.prefix}-websocket-api"
   description         = "Where pages hear what has become of jobs."
-  function_name       = module.realtime.name
-  function_alias      = module.realtime.alias
-  function_invoke_arn = module.realtime.invoke_arn
+  function_name       = one(module.realtime[*].name)
+  function_alias      = one(module.realtime[*].alias)
+  function_invoke_arn = one(module.realtime[*].invoke_arn)
   requests_per_second = 100
 }
 

@@ -29,6 +29,22 @@ variable "public_base_url" {
   }
 }
 
+variable "api_kind" {
+  description = "Which kind of API Gateway's answers: `http`, or `rest` where an edition of LocalStack has no HTTP APIs, and then no WebSocket."
+  type        = string
+  default     = "http"
+
+  validation {
+    condition     = contains(["http", "rest"], var.api_kind)
+    error_message = "The kind must be http or rest."
+  }
+
+  validation {
+    condition     = var.api_kind == "http" || (var.webhook_domain == null && var.app_domain == null && var.alarm_topic_arns == null)
+    error_message = "Domains and alarms are for HTTP APIs."
+  }
+}
+
 variable "api_gateway_url" {
   description = "Where a local AWS serves its APIs, each below its id; null where each has an address of its own."
   type        = string

@@ -1,18 +1,17 @@
 # Who looks after it: alarms, the dashboard of CloudWatch, and rollouts that go back by themselves.
 
 locals {
-  functions = {
+  functions = merge({
     webhook   = module.webhook
     worker    = module.worker
     scheduler = module.scheduler
     dashboard = module.dashboard
-    realtime  = module.realtime
     admin     = module.admin
-  }
+  }, { for function in module.realtime : "realtime" => function })
 
   apis = {
-    webhook   = { id = module.http_api.id, name = "${local.prefix}-http-api" }
-    dashboard = { id = module.dashboard_api.id, name = "${local.prefix}-dashboard-api" }
+    webhook   = { id = local.api_id, name = "${local.prefix}-http-api" }
+    dashboard = { id = local.dashboard_api_id, name = "${local.prefix}-dashboard-api" }
   }
 
   # A new version that answers every request with an error has no failed invocation, but its API has.
@@ -32,7 +31,7 @@ module "alarms" {
 
   name              = local.prefix
   topic_arns        = var.alarm_topic_arns
-  function_names    = [for name in keys(local.rollback_alarms) : "${local.prefix}-${name}"]
+  function_names    = [for key in keys(local.functions) : "${local.prefix}-${key}"]
   apis              = local.apis
   metrics_namespace = local.metrics_namespace
 }

@@ -4,9 +4,11 @@ locals {
   # A REST API has no stage without a name, and its address shows it.
   stage = "live"
 
+  functions = var.is_made ? var.functions : {}
+
   # `$default` is what a REST API has to be told twice: the root, and all below it.
   routes = merge(flatten([
-    for key, function in var.functions : [
+    for key, function in local.functions : [
       for route in function.routes : {
         for method_and_path in route == "$default" ? ["ANY /", "ANY /{proxy+}"] : [route] : method_and_path => {
           method   = split(" ", method_and_path)[0]
@@ -25,7 +27,7 @@ locals {
   ]) }
 
   resource_ids = merge(
-    { "/" = aws_api_gateway_rest_api.this.root_resource_id },
+    { "/" = one(aws_api_gateway_rest_api.this[*].root_resource_id) },
     { for path, resource in merge(
       aws_api_gateway_resource.depth_1, aws_api_gateway_resource.depth_2, aws_api_gateway_resource.depth_3,
       aws_api_gateway_resource.depth_4, aws_api_gateway_resource.depth_5,
@@ -34,6 +36,8 @@ locals {
 }
 
 resource "aws_api_gateway_rest_api" "this" {
+  count = var.is_made ? 1 : 0
+
   name        = var.name
   description = var.description
 
@@ -48,15 +52,15 @@ resource "aws_api_gateway_rest_api" "this" {
 resource "aws_api_gateway_resource" "depth_1" {
   for_each = local.paths[1]
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
-  parent_id   = aws_api_gateway_rest_api.this.root_resource_id
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
+  parent_id   = aws_api_gateway_rest_api.this[0].root_resource_id
   path_part   = basename(each.value)
 }
 
 resource "aws_api_gateway_resource" "depth_2" {
   for_each = local.paths[2]
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
   parent_id   = aws_api_gateway_resource.depth_1[dirname(each.value)].id
   path_part   = basename(each.value)
 }
@@ -64,7 +68,7 @@ resource "aws_api_gateway_resource" "depth_2" {
 resource "aws_api_gateway_resource" "depth_3" {
   for_each = local.paths[3]
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
   parent_id   = aws_api_gateway_resource.depth_2[dirname(each.value)].id
   path_part   = basename(each.value)
 }
@@ -72,7 +76,7 @@ resource "aws_api_gateway_resource" "depth_3" {
 resource "aws_api_gateway_resource" "depth_4" {
   for_each = local.paths[4]
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
   parent_id   = aws_api_gateway_resource.depth_3[dirname(each.value)].id
   path_part   = basename(each.value)
 }
@@ -80,7 +84,7 @@ resource "aws_api_gateway_resource" "depth_4" {
 resource "aws_api_gateway_resource" "depth_5" {
   for_each = local.paths[5]
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
   parent_id   = aws_api_gateway_resource.depth_4[dirname(each.value)].id
   path_part   = basename(each.value)
 }
@@ -89,7 +93,7 @@ resource "aws_api_gateway_resource" "depth_5" {
 resource "aws_api_gateway_method" "this" {
   for_each = local.routes
 
-  rest_api_id   = aws_api_gateway_rest_api.this.id
+  rest_api_id   = aws_api_gateway_rest_api.this[0].id
   resource_id   = local.resource_ids[each.value.path]
   http_method   = each.value.method
   authorization = "NONE"
@@ -98,7 +102,7 @@ resource "aws_api_gateway_method" "this" {
 resource "aws_api_gateway_integration" "this" {
   for_each = local.routes
 
-  rest_api_id             = aws_api_gateway_rest_api.this.id
+  rest_api_id             = aws_api_gateway_rest_api.this[0].id
   resource_id             = aws_api_gateway_method.this[each.key].resource_id
   http_method             = aws_api_gateway_method.this[each.key].http_method
   type                    = "AWS_PROXY"
@@ -108,7 +112,9 @@ resource "aws_api_gateway_integration" "this" {
 
 # A REST API does not deploy itself: what was deployed last is served until there is another deployment.
 resource "aws_api_gateway_deployment" "this" {
-  rest_api_id = aws_api_gateway_rest_api.this.id
+  count = var.is_made ? 1 : 0
+
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
 
   triggers = {
     routes = sha1(jsonencode({ for key, route in local.routes : key => var.functions[route.function].invoke_arn }))
@@ -123,12 +129,14 @@ resource "aws_api_gateway_deployment" "this" {
 }
 
 resource "aws_api_gateway_stage" "this" {
-  rest_api_id   = aws_api_gateway_rest_api.this.id
-  deployment_id = aws_api_gateway_deployment.this.id
+  count = var.is_made ? 1 : 0
+
+  rest_api_id   = aws_api_gateway_rest_api.this[0].id
+  deployment_id = aws_api_gateway_deployment.this[0].id
   stage_name    = local.stage
 
   access_log_settings {
-    destination_arn = aws_cloudwatch_log_group.access.arn
+    destination_arn = aws_cloudwatch_log_group.access[0].arn
 
     # Names follow the functions' own log lines. No body, header or query: they hold what customers wrote.
     format = jsonencode({
@@ -148,8 +156,10 @@ resource "aws_api_gateway_stage" "this" {
 
 # By the route, of all callers together: it keeps a flood from using up the account's limit, which other APIs share.
 resource "aws_api_gateway_method_settings" "this" {
-  rest_api_id = aws_api_gateway_rest_api.this.id
-  stage_name  = aws_api_gateway_stage.this.stage_name
+  count = var.is_made ? 1 : 0
+
+  rest_api_id = aws_api_gateway_rest_api.this[0].id
+  stage_name  = aws_api_gateway_stage.this[0].stage_name
   method_path = "*/*"
 
   settings {
@@ -160,6 +170,8 @@ resource "aws_api_gateway_method_settings" "this" {
 
 # The prefix spares a resource policy entry for each group; their number in an account is small and fixed.
 resource "aws_cloudwatch_log_group" "access" {
+  count = var.is_made ? 1 : 0
+
   name              = "/aws/vendedlogs/${var.name}"
   retention_in_days = var.log_retention_days
 }

@@ -1,14 +1,14 @@
 output "id" {
   description = "Id of the API."
-  value       = aws_api_gateway_rest_api.this.id
+  value       = one(aws_api_gateway_rest_api.this[*].id)
 }
 
 output "stage" {
   description = "Name of its one stage."
-  value       = local.stage
+  value       = var.is_made ? local.stage : null
 }
 
 output "url" {
   description = "Where AWS serves the API, its stage included, without a slash at the end."
-  value       = "https://${aws_api_gateway_rest_api.this.id}.execute-api.${data.aws_region.current.name}.amazonaws.com/${local.stage}"
+  value       = one([for api in aws_api_gateway_rest_api.this : "https://${api.id}.execute-api.${data.aws_region.current.name}.amazonaws.com/${local.stage}"])
 }

@@ -8,6 +8,12 @@ variable "name" {
   }
 }
 
+variable "is_made" {
+  description = "Whether there is such an API; a module that is counted could not be told of the functions that are told of it."
+  type        = bool
+  default     = true
+}
+
 variable "description" {
   description = "One sentence on what the API is for, shown in the console."
   type        = string
@@ -29,6 +35,11 @@ variable "functions" {
       ])
     ])
     error_message = "Each function must have a route, and each route must be a method and a path of one to five segments, e.g. `POST /webhook/xero`, or `$default`."
+  }
+
+  validation {
+    condition     = alltrue([for function in var.functions : endswith(function.invoke_arn, ":${function.name}:${function.alias}/invocations")])
+    error_message = "Each function must be called by its alias; without it a version answers that nobody has put in use."
   }
 }
 

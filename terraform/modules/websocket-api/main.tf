@@ -4,6 +4,8 @@ locals {
 }
 
 resource "aws_apigatewayv2_api" "this" {
+  count = var.is_made ? 1 : 0
+
   name                       = var.name
   description                = var.description
   protocol_type              = "WEBSOCKET"
@@ -11,24 +13,28 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "this" {
-  api_id           = aws_apigatewayv2_api.this.id
+  count = var.is_made ? 1 : 0
+
+  api_id           = aws_apigatewayv2_api.this[0].id
   integration_type = "AWS_PROXY"
   integration_uri  = var.function_invoke_arn
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  for_each = toset(["$connect", "$disconnect", "$default"])
+  for_each = toset(var.is_made ? ["$connect", "$disconnect", "$default"] : [])
 
-  api_id    = aws_apigatewayv2_api.this.id
+  api_id    = aws_apigatewayv2_api.this[0].id
   route_key = each.value
-  target    = "integrations/${aws_apigatewayv2_integration.this.id}"
+  target    = "integrations/${aws_apigatewayv2_integration.this[0].id}"
 
   # Without it, what the function answers to a message goes nowhere.
   route_response_selection_expression = each.value == "$default" ? "$default" : null
 }
 
 resource "aws_apigatewayv2_route_response" "this" {
-  api_id             = aws_apigatewayv2_api.this.id
+  count = var.is_made ? 1 : 0
+
+  api_id             = aws_apigatewayv2_api.this[0].id
   route_id           = aws_apigatewayv2_route.this["$default"].id
   route_response_key = "$default"
 }
@@ -36,7 +42,9 @@ resource "aws_apigatewayv2_route_response" "this" {
 # No access log: for a WebSocket API, AWS writes one only with a role in the settings of the whole account, which is not
 # for one API to choose. The function logs who comes, who is refused and why, and who goes.
 resource "aws_apigatewayv2_stage" "this" {
-  api_id      = aws_apigatewayv2_api.this.id
+  count = var.is_made ? 1 : 0
+
+  api_id      = aws_apigatewayv2_api.this[0].id
   name        = local.stage
   auto_deploy = true
 

@@ -8,6 +8,12 @@ variable "name" {
   }
 }
 
+variable "is_made" {
+  description = "Whether there is such an API; a module that is counted could not be told of the functions that are told of it."
+  type        = bool
+  default     = true
+}
+
 variable "description" {
   description = "One sentence on what the API is for, shown in the console."
   type        = string
@@ -26,6 +32,11 @@ variable "function_alias" {
 variable "function_invoke_arn" {
   description = "ARN that API Gateway calls the function by."
   type        = string
+
+  validation {
+    condition     = var.is_made ? endswith(var.function_invoke_arn, ":${var.function_name}:${var.function_alias}/invocations") : true
+    error_message = "The function must be called by its alias; without it a version answers that nobody has put in use."
+  }
 }
 
 variable "requests_per_second" {

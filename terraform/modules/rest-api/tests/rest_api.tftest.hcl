@@ -8,7 +8,7 @@ mock_provider "aws" {
 }
 
 override_resource {
-  target = aws_api_gateway_rest_api.this
+  target = aws_api_gateway_rest_api.this[0]
   values = { id = "abc123", root_resource_id = "root", execution_arn = "arn:aws:execute-api:ap-southeast-2:123456789012:abc123" }
 }
 
@@ -21,7 +21,7 @@ variables {
     webhook = {
       name       = "webhook"
       alias      = "live"
-      invoke_arn = "arn:aws:apigateway:ap-southeast-2:lambda:path/2015-03-31/functions/webhook/invocations"
+      invoke_arn = "arn:aws:apigateway:ap-southeast-2:lambda:path/2015-03-31/functions/arn:aws:lambda:ap-southeast-2:123456789012:function:webhook:live/invocations"
       routes     = ["POST /webhook/jobs/{id}/cancel", "GET /webhook/jobs/{id}", "GET /health", "$default"]
     }
   }
@@ -71,14 +71,14 @@ run "other_routes_are_another_deployment" {
       webhook = {
         name       = "webhook"
         alias      = "live"
-        invoke_arn = "arn:aws:apigateway:ap-southeast-2:lambda:path/2015-03-31/functions/webhook/invocations"
+        invoke_arn = "arn:aws:apigateway:ap-southeast-2:lambda:path/2015-03-31/functions/arn:aws:lambda:ap-southeast-2:123456789012:function:webhook:live/invocations"
         routes     = ["GET /health"]
       }
     }
   }
 
   assert {
-    condition     = aws_api_gateway_deployment.this.triggers.routes == sha1(jsonencode({ "GET /health" = var.functions.webhook.invoke_arn }))
+    condition     = aws_api_gateway_deployment.this[0].triggers.routes == sha1(jsonencode({ "GET /health" = var.functions.webhook.invoke_arn }))
     error_message = "A deployment stands for its routes and what answers them; otherwise the one before is served on."
   }
 }
@@ -88,7 +88,7 @@ run "a_route_without_a_method_is_refused" {
 
   variables {
     functions = {
-      webhook = { name = "webhook", alias = "live", invoke_arn = "arn", routes = ["/health"] }
+      webhook = { name = "webhook", alias = "live", invoke_arn = "arn:webhook:live/invocations", routes = ["/health"] }
     }
   }
 
