@@ -19,6 +19,7 @@ mod many_jobs;
 mod operator;
 mod people;
 mod pgbouncer;
+mod platform_admin;
 mod ports;
 mod postgres;
 mod processes;
@@ -82,6 +83,8 @@ enum Command {
     Effects(effects::Effects),
     /// Make tenants with jobs by the million, to measure with
     Seed(many_jobs::Seed),
+    /// Make somebody a platform admin, who makes the tenants of a new installation
+    PlatformAdmin(platform_admin::PlatformAdmin),
     /// Show the messages that can never succeed, or send them back
     Dlq(dlq::Dlq),
     /// Check files of recorded requests against the verification that guards the door
@@ -90,6 +93,8 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Run Terraform over what the running stack was made by, e.g. `zixly terraform plan`
+    Terraform(terraform::Terraform),
     /// Check the format and the sense of everything under terraform/
     LintTerraform,
 }
@@ -116,11 +121,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(send) => send.run(&project()?).await,
         Command::Effects(effects) => effects.run(&cli.installation.find(project).await?).await,
         Command::Seed(seed) => seed.run(&cli.installation.find(project).await?).await,
+        Command::PlatformAdmin(admin) => admin.run(&cli.installation.find(project).await?).await,
         Command::Dlq(dlq) => dlq.run(&cli.installation.find(project).await?).await,
         Command::Verify { files } => {
             let summary = verify::verify(&files, &mut std::io::stdout().lock())?;
             Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Terraform(terraform) => terraform.run(&project()?),
         Command::LintTerraform => terraform::lint(&project()?).await,
     }
 }

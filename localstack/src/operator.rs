@@ -19,7 +19,7 @@ const LOCAL_WORKER: &str = "zixly-local-worker";
 /// Where an operator's command finds what it is about.
 #[derive(clap::Args)]
 pub struct Where {
-    /// For effects and dlq: take the worker's settings, AWS_… and the owner's DATABASE_URL from this terminal's variables
+    /// For effects, dlq and platform-admin: take the worker's settings, AWS_… and the owner's DATABASE_URL from this terminal's variables
     /// and not from the stack
     #[arg(long, global = true)]
     from_environment: bool,

@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::functions::{FUNCTIONS, architecture, zip_of};
 use crate::processes;
 use crate::progress::{Progress, Step};
 use crate::project::{Project, variable};
 use crate::stack::{Stack, digest};
+
+/// The file in a stack's folder with the values that the local environment's variables have.
+const VARIABLES: &str = "variables.json";
 
 /// What the local environment calls its parts.
 pub struct Outputs(BTreeMap<String, String>);
@@ -56,16 +59,14 @@ pub async fn apply(
     step: &Step<'_>,
 ) -> anyhow::Result<Outputs> {
     let folder = stack.folder.join("terraform");
-    let environment = project.root.join("terraform/environments/local");
-    let variables = [
-        format!("aws_endpoint_url={aws_endpoint}"),
-        format!("simulator_url={simulator_url}"),
-        format!("architecture={}", architecture()),
-        format!("zip_folder={}", zips.display()),
-    ];
+    let variables = serde_json::to_vec(&json!({
+        "aws_endpoint_url": aws_endpoint,
+        "simulator_url": simulator_url,
+        "architecture": architecture(),
+        "zip_folder": zips,
+    }))?;
     let aws = stack.run_of("local-aws");
-    let mut parts = vec![aws.clone().into_bytes()];
-    parts.extend(variables.iter().map(|variable| variable.clone().into_bytes()));
+    let mut parts = vec![aws.clone().into_bytes(), variables.clone()];
     let zips = FUNCTIONS.map(|function| zip_of(zips, function));
     for file in zips.into_iter().chain(files_below(&project.root)?) {
         parts.push(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
@@ -84,32 +85,54 @@ pub async fn apply(
         let _ = fs::remove_file(&state);
         stack.note_done("terraform's local AWS", aws)?;
     }
+    fs::write(folder.join(VARIABLES), variables)?;
     // Written beside the files, and fit for no other mirror than the one that it was made with.
-    let _ = fs::remove_file(environment.join(".terraform.lock.hcl"));
+    let _ = fs::remove_file(local_environment(project).join(".terraform.lock.hcl"));
     step.say("terraform init".into());
-    let run = |arguments: Vec<String>| {
-        let mut command = in_stack(&environment, &folder, stack);
-        command.args(arguments);
-        command
-    };
-    let mut arguments = init_arguments();
-    arguments.push("-reconfigure".into());
-    arguments.push(format!("-backend-config=path={}", state.display()));
-    processes::run(run(arguments)).await?;
+    let mut init = in_stack(stack, project)?;
+    init.args(init_arguments()).arg("-reconfigure").arg(format!("-backend-config=path={}", state.display()));
+    processes::run(init).await?;
 
-    let mut arguments = vec!["apply".to_owned(), "-no-color".into(), "-auto-approve".into()];
-    arguments.extend(variables.into_iter().map(|variable| format!("-var={variable}")));
+    let mut apply = in_stack(stack, project)?;
+    apply.args(["apply", "-no-color", "-auto-approve"]);
     let mut counter = Counter::default();
-    processes::watch(run(arguments), |line| {
+    processes::watch(apply, |line| {
         if counter.notes(line) {
             step.count(counter.made, counter.planned);
         }
     })
     .await?;
-    let outputs = processes::run(run(vec!["output".into(), "-no-color".into(), "-json".into()])).await?;
+    let mut output = in_stack(stack, project)?;
+    output.args(["output", "-no-color", "-json"]);
+    let outputs = processes::run(output).await?;
     fs::write(folder.join("outputs.json"), outputs)?;
     stack.note_done("terraform", wanted)?;
     Outputs::read(&folder)
+}
+
+/// What `zixly terraform` is told.
+#[derive(clap::Args)]
+pub struct Terraform {
+    /// What Terraform is told, e.g. `plan` or `state list`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    arguments: Vec<String>,
+}
+
+impl Terraform {
+    /// Runs Terraform over what the running stack was made by, with its variables; gives its exit code.
+    pub fn run(&self, project: &Project) -> anyhow::Result<ExitCode> {
+        let stack = Stack::open(project.stack())?;
+        let status = in_stack(&stack, project)?
+            .args(&self.arguments)
+            .stdin(Stdio::inherit())
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .status()
+            .context("cannot start terraform")?;
+        // Whatever it did, the next `zixly up` looks for itself.
+        stack.note_done("terraform", String::new())?;
+        Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    }
 }
 
 /// How many of the planned changes are made, by what `terraform apply` says.
@@ -181,9 +204,20 @@ pub async fn lint(project: &Project) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Terraform as a part of a stack, so that nothing of it outlives the stack.
-fn in_stack(folder: &Path, data: &Path, stack: &Stack) -> Command {
-    prepare(processes::command("terraform", &stack.folder), folder, data)
+/// Terraform over the local environment, as a part of a stack, so that nothing of it outlives the stack.
+fn in_stack(stack: &Stack, project: &Project) -> anyhow::Result<Command> {
+    let folder = stack.folder.join("terraform");
+    let file = folder.join(VARIABLES);
+    let variables = fs::read(&file).context("the stack has not been started: run `make up`")?;
+    let variables: BTreeMap<String, String> = serde_json::from_slice(&variables)?;
+    let command = processes::command("terraform", &stack.folder);
+    let mut command = prepare(command, &local_environment(project), &folder);
+    command.envs(variables.into_iter().map(|(name, value)| (format!("TF_VAR_{name}"), value)));
+    Ok(command)
+}
+
+fn local_environment(project: &Project) -> PathBuf {
+    project.root.join("terraform/environments/local")
 }
 
 /// Terraform in a folder of the tree, with everything that it writes kept elsewhere.
@@ -204,6 +238,11 @@ fn init_arguments() -> Vec<String> {
     let mut arguments = vec!["init".to_owned(), "-no-color".to_owned()];
     arguments.extend(provider_mirror().map(|folder| format!("-plugin-dir={}", folder.display())));
     arguments
+}
+
+/// What has every `terraform init` of a test find the provider on this machine, where it is.
+pub fn init_setting() -> Option<(&'static str, String)> {
+    provider_mirror().map(|folder| ("TF_CLI_ARGS_init", format!("-plugin-dir={}", folder.display())))
 }
 
 /// A folder on this machine that holds the provider as a registry would; without one Terraform asks the registry.

@@ -51,12 +51,8 @@ impl Scene {
             "xero_client_id": "client", "xero_client_secret": "client-secret",
             "hubspot_client_id": "client", "hubspot_client_secret": "client-secret",
         });
-        let (user, name) = (
-            database.text("select current_user::text").await,
-            database.text("select current_database()::text").await,
-        );
         let settings = [
-            ("DATABASE_URL", database.url_as(&user, &name)),
+            ("DATABASE_URL", database.owner_url()),
             ("AWS_ENDPOINT_URL", aws.endpoint.clone()),
             ("FUNCTION_SECRET_ARN", aws.secret("worker", &secret.to_string()).await),
             ("JOB_QUEUE_URL", job_queue_url.clone()),

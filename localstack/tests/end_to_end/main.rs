@@ -4,6 +4,8 @@
 //! Deploying takes a minute, so one test does it and runs all scenarios; a failure names the scenarios that failed.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod infrastructure;
+mod logs;
 mod world;
 
 use std::any::Any;
@@ -25,7 +27,7 @@ async fn the_deployed_stack_keeps_its_promises() {
     let mut world = World::deploy();
     let mut failures = Vec::new();
     macro_rules! scenarios {
-        ($($scenario:ident),+ $(,)?) => {$(
+        ($($scenario:path),+ $(,)?) => {$(
             let run = AssertUnwindSafe($scenario(&mut world)).catch_unwind().await;
             failures.extend(run.err().map(|panic| format!("{}: {}", stringify!($scenario), message(&*panic))));
         )+};
@@ -50,6 +52,10 @@ async fn the_deployed_stack_keeps_its_promises() {
         a_killed_worker_is_taken_over_and_writes_nothing_twice,
         the_lost_doorbell_is_rung_by_the_scheduler,
         a_delivery_outlives_postgresql,
+        logs::ids_lead_from_a_delivery_to_its_effects,
+        logs::nothing_secret_or_personal_was_logged_by_any_scenario,
+        infrastructure::applying_again_changes_nothing,
+        infrastructure::destroying_takes_everything,
     );
     assert!(failures.is_empty(), "{} scenarios failed:\n{}", failures.len(), failures.join("\n"));
 }

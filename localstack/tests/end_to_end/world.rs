@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const STACK: &str = "end-to-end";
 
 /// A running stack; dropped, it is gone.
 pub struct World {
-    env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     client: Client,
 }
 
@@ -211,16 +211,43 @@ impl World {
         serde_json::from_str(&answer.body).unwrap()
     }
 
+    /// What one of the local AWS's own paths answers.
+    pub async fn aws_path(&self, path: &str) -> Value {
+        self.get_json(&format!("{}{path}", self.get("AWS_ENDPOINT_URL"))).await
+    }
+
     /// An object of the local AWS.
     pub async fn object(&self, bucket: &str, key: &str) -> Value {
         self.get_json(&format!("{}/{bucket}/{key}", self.get("AWS_ENDPOINT_URL"))).await
     }
 
+    /// All values that lie in Secrets Manager, but for what is too short to be one.
+    pub async fn secrets(&self) -> Vec<String> {
+        let list = self.aws("secretsmanager.ListSecrets", json!({ "MaxResults": 100 })).await;
+        let mut values = Vec::new();
+        for secret in list["SecretList"].as_array().unwrap() {
+            let secret =
+                self.aws("secretsmanager.GetSecretValue", json!({ "SecretId": secret["ARN"] })).await;
+            let text = secret["SecretString"].as_str().unwrap();
+            match serde_json::from_str::<Map<String, Value>>(text) {
+                Ok(fields) => values.extend(fields.values().filter_map(Value::as_str).map(str::to_owned)),
+                Err(_) => values.push(text.to_owned()),
+            }
+        }
+        values.retain(|value| value.len() >= 12);
+        values
+    }
+
     /// Gets a path of the HTTP API, with this API key if there is one.
     pub async fn get_path(&self, path: &str, api_key: Option<&str>) -> Answer {
-        let mut request = self.client.get(format!("{}{path}", self.get("WEBHOOK_URL")));
-        if let Some(api_key) = api_key {
-            request = request.bearer_auth(api_key);
+        self.get_url(&format!("{}{path}", self.get("WEBHOOK_URL")), api_key).await
+    }
+
+    /// Gets what is there, with this credential if there is one.
+    pub async fn get_url(&self, url: &str, credential: Option<&str>) -> Answer {
+        let mut request = self.client.get(url);
+        if let Some(credential) = credential {
+            request = request.bearer_auth(credential);
         }
         answer(request).await
     }

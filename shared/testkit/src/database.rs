@@ -119,6 +119,11 @@ impl TestDatabase {
         format!("postgres://{role}@{}/{database}", address_of(&self.server))
     }
 
+    /// The address of the database as its owner has it, past the pooler.
+    pub fn owner_url(&self) -> String {
+        self.url_as(self.server.get_user().expect("the test server's URL names a user"), &self.name)
+    }
+
     /// A superuser's store, to set a scene.
     pub fn superuser_store(&self) -> Store {
         store_at(&self.server, &self.name)
