@@ -8,10 +8,12 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Map, Value, json};
+
+use crate::settings::environment;
 
 /// A metric as Prometheus knows it.
 #[derive(Debug)]
@@ -91,6 +93,11 @@ const ALL: [&Metric; 8] = [
     &TRADING_API_LATENCY,
     &REQUESTS_UNCOUNTED,
 ];
+
+/// The metrics' namespace in CloudWatch (`METRICS_NAMESPACE`, default `Zixly`): an account may have several
+/// installations, and what has the same name is added up.
+static NAMESPACE: LazyLock<String> =
+    LazyLock::new(|| environment("METRICS_NAMESPACE").unwrap_or_else(|| "Zixly".to_owned()));
 
 /// What one instance has measured since it started.
 #[derive(Debug, Default)]
@@ -275,7 +282,11 @@ impl Kind {
 
 /// The same to CloudWatch, in its embedded metric format: a log line that Lambda takes for a metric.
 fn emit(metric: &Metric, labels: Labels<'_>, value: f64) {
-    let names: Vec<&str> = labels.iter().map(|(label, _)| *label).collect();
+    let mut dimensions = vec![labels.iter().map(|(label, _)| *label).collect::<Vec<_>>()];
+    if std::ptr::eq(metric, &JOBS_PROCESSED) {
+        // An alarm on failed jobs cannot search for the job types that there are.
+        dimensions.push(vec!["status"]);
+    }
     let unit = if metric.name.ends_with("_seconds") { "Seconds" } else { "Count" };
     let mut line = Map::new();
     for (label, value) in labels {
@@ -289,8 +300,8 @@ fn emit(metric: &Metric, labels: Labels<'_>, value: f64) {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
             "CloudWatchMetrics": [{
-                "Namespace": "Zixly",
-                "Dimensions": [names],
+                "Namespace": *NAMESPACE,
+                "Dimensions": dimensions,
                 "Metrics": [{ "Name": metric.name, "Unit": unit }],
             }],
         }),
