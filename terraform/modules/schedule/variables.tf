@@ -36,4 +36,9 @@ variable "function_alias" {
 variable "function_arn" {
   description = "ARN of that alias."
   type        = string
+
+  validation {
+    condition     = endswith(var.function_arn, ":${var.function_name}:${var.function_alias}")
+    error_message = "The ARN must be the alias's; the function's own starts a version that nobody has put in use."
+  }
 }
