@@ -100,6 +100,32 @@ download_pgbouncer() (
     done && [ -x usr/sbin/pgbouncer ]
 )
 
+# Prometheus and promtool serve the tests only, too.
+unpack_prometheus() {
+    if [ -x .local/prometheus/usr/bin/promtool ] || command -v promtool >/dev/null; then
+        return
+    fi
+    rm -rf .local/prometheus.new
+    mkdir .local/prometheus.new
+    if download_prometheus > .local/prometheus.log 2>&1; then
+        rm -rf .local/prometheus
+        mv .local/prometheus.new .local/prometheus
+    else
+        echo "Prometheus is missing and could not be downloaded (see .local/prometheus.log): the demo works," \
+            "the tests need it. Install it (apt install prometheus) and run this again." >&2
+    fi
+}
+
+download_prometheus() (
+    cd .local/prometheus.new
+    if ! apt-cache show prometheus >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        apt-get update
+    fi
+    # Without the scripts of its pages, which are most of what it depends on.
+    apt-get download prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb &&
+        usr/bin/prometheus --version && usr/bin/promtool --version
+)
+
 # The browser serves the tests only, too. Debian's is unpacked with all that it needs and the machine lacks.
 unpack_chromium() {
     for installed in chromium chromium-browser google-chrome google-chrome-stable; do
@@ -197,6 +223,7 @@ exec 9> .local/setup.lock
 if command -v flock >/dev/null; then flock 9; fi
 install_venv
 unpack_pgbouncer
+unpack_prometheus
 unpack_chromium
 install_prism
 install_browser_tests
