@@ -3,7 +3,7 @@
 
 use std::process::{Command, Output};
 
-use zixly_testkit::database::TestDatabase;
+use zixly_testkit::TestDatabase;
 
 const PERSON: &str = "01900000-0000-7000-8000-0000000000aa";
 
