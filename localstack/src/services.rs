@@ -15,7 +15,7 @@ use crate::processes::Process;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::stack::Stack;
-use crate::{local_aws, pgbouncer, processes};
+use crate::{local_aws, pgbouncer, processes, terraform};
 
 /// Starts the servers, runs the command with their addresses in its environment, and takes all down again.
 pub async fn run(project: &Project, command: &[String]) -> anyhow::Result<ExitCode> {
@@ -106,6 +106,7 @@ async fn serve(project: &Project, stack: &Stack) -> anyhow::Result<Vec<(&'static
         ("TEST_AWS_ENDPOINT_URL", endpoint),
     ];
     variables.extend(local_aws::CREDENTIALS.map(|(name, value)| (name, value.to_owned())));
+    variables.extend(terraform::init_setting());
     Ok(variables)
 }
 

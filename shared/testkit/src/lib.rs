@@ -14,6 +14,7 @@ pub mod post;
 mod runtime_api;
 mod servers;
 mod settings;
+mod terraform;
 
 pub use contract::Contract;
 pub use database::{Role, TestDatabase, query, refusal};
@@ -22,3 +23,4 @@ pub use log_lines::LogLines;
 pub use post::Post;
 pub use runtime_api::{Ending, FunctionProcess, function_binary, release_function_binary};
 pub use servers::{AwsServer, PostgresServer};
+pub use terraform::Terraform;
