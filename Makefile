@@ -30,6 +30,7 @@ down: command ## Stop the stack and forget its data
 test: setup ## Run all tests, on a real PostgreSQL, PgBouncer and local AWS
 	@$(TOOLS) npm test --silent --prefix functions/dashboard/web
 	cargo test --workspace --no-run
+	@$(ZIXLY) test-terraform
 	$(ZIXLY) services -- cargo test --workspace --no-fail-fast
 
 # The functions as their own tests build them: those can be killed at a named point.

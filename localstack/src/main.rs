@@ -97,6 +97,8 @@ enum Command {
     Terraform(terraform::Terraform),
     /// Check the format and the sense of everything under terraform/
     LintTerraform,
+    /// Test everything under terraform/ with a provider that makes nothing
+    TestTerraform,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -129,6 +131,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Terraform(terraform) => terraform.run(&project()?),
         Command::LintTerraform => terraform::lint(&project()?).await,
+        Command::TestTerraform => terraform::test(&project()?).await,
     }
 }
 
