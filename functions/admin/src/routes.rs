@@ -117,12 +117,12 @@ impl Route {
 pub async fn answer(app: &App, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
     let template = Route::ALL.iter().find(|route| route.matched(&path).is_some());
-    let work = async {
+    let work = Box::pin(async {
         match tokio::time::timeout(ANSWER_WITHIN, dispatch(app, &request, &path)).await {
             Ok(answer) => answer,
             Err(_) => overdue(app).await,
         }
-    };
+    });
     let mut answer =
         requests::logged(request.method(), template.map_or("none", |route| route.template().1), work).await;
     page_headers::secure(answer.headers_mut(), &app.policy);

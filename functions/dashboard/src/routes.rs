@@ -115,7 +115,7 @@ pub async fn answer(app: &App, request: Request) -> Response<Body> {
         None if path.starts_with("/api/") => "none",
         None => "page",
     };
-    let work = answer_in_time(app, &request, &path, found);
+    let work = Box::pin(answer_in_time(app, &request, &path, found));
     let mut answer = requests::logged(request.method(), template, work).await;
     answers::complete(&mut answer, &request, &app.policy);
     answer

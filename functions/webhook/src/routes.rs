@@ -131,7 +131,7 @@ pub async fn answer(app: &Arc<App>, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
     let found = Route::find(&path);
     let template = found.map_or("none", |(route, _)| route.template());
-    let work = answer_in_time(app, &request, &path, found);
+    let work = Box::pin(answer_in_time(app, &request, &path, found));
     let mut answer = match found {
         // It has a line of its own, which says more.
         Some((Route::Delivery(_) | Route::EndpointDelivery(_), _)) => work.await,

@@ -1,6 +1,6 @@
 //! The line of a request that somebody made, and what is said about it on the way.
 
-use std::{fmt::Display, time::Instant};
+use std::{fmt::Display, pin::Pin, time::Instant};
 
 use lambda_http::{Body, Response, http::Method};
 use tracing::{
@@ -10,10 +10,13 @@ use tracing::{
 };
 
 /// What `work` answers, with one line about it. `route` is a template: the path and the query of a request may hold anything.
+///
+/// The work is boxed, since it holds the futures of all routes, and moving those from one to the next costs a debug build
+/// its stack.
 pub async fn logged(
     method: &Method,
     route: &'static str,
-    work: impl Future<Output = Response<Body>>,
+    work: Pin<Box<impl Future<Output = Response<Body>>>>,
 ) -> Response<Body> {
     let span = info_span!(
         "request",
@@ -22,8 +25,6 @@ pub async fn logged(
         tenant.id = Empty,
         caller = Empty
     );
-    // Boxed, since futures within futures have a depth that the compiler does not go beyond.
-    let work = Box::pin(work);
     let answer = async {
         let began = Instant::now();
         let answer = work.await;
