@@ -15,7 +15,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     Layer, Registry,
-    filter::Targets,
+    filter::filter_fn,
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
@@ -51,11 +51,15 @@ pub fn subscriber(
     level: LevelFilter,
     write: impl Fn(&[u8]) + Send + Sync + 'static,
 ) -> impl Subscriber + Send + Sync {
-    let filter = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target(OURS, level)
-        // Its ids are wanted on a line of any level.
-        .with_target(INVOCATION, LevelFilter::INFO);
+    let is_wanted = move |metadata: &Metadata<'_>| {
+        let is_ours = metadata.target().starts_with(OURS);
+        if metadata.is_span() {
+            // A line of any level has the fields of all that goes on around it.
+            return is_ours || metadata.target() == INVOCATION;
+        }
+        *metadata.level() <= if is_ours { level } else { level.min(LevelFilter::WARN) }
+    };
+    let filter = filter_fn(is_wanted).with_max_level_hint(level.max(LevelFilter::INFO));
     Registry::default().with(Lines(write).with_filter(filter))
 }
 
@@ -68,7 +72,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
     // One that stands in the code as it is; any other may quote values.
     let words = panic.payload().downcast_ref::<&'static str>();
-    tracing::error!(location, words, "a defect of Zixly made it panic");
+    tracing::error!(location, words, "panicked");
 }
 
 struct Lines<W>(W);
@@ -232,6 +236,16 @@ mod tests {
                 with(json!({ "level": "WARN", "message": "not \"quoted\"\n", "provider": "slack" })),
             ]
         );
+    }
+
+    #[test]
+    fn a_line_has_them_at_any_level() {
+        let lines = logged(LevelFilter::ERROR, || {
+            let span = info_span!("job", job.id = 7);
+            span.in_scope(|| tracing::warn!("not wanted"));
+            span.in_scope(|| tracing::error!("message.put_off"));
+        });
+        assert_eq!(lines, [json!({ "level": "ERROR", "message": "message.put_off", "job.id": 7 })]);
     }
 
     #[test]
