@@ -1,11 +1,12 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench-dashboard screenshots fuzz lint fmt build plan deploy
+.PHONY: help setup check command demo up down test chaos bench-dashboard cost screenshots fuzz lint fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
 IS_AWS := [ "$(ENV)" = aws ] || { echo "Say ENV=aws; the local environment is deployed by \`make up\`." >&2; exit 2; }
+CYCLONEDX := .local/cargo-cyclonedx-0.5.9/bin
 FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
@@ -43,6 +44,10 @@ bench-dashboard: command ## Measure the dashboard over 10,000,000 jobs, and show
 	cargo test --no-run --package zixly-localstack --package zixly-dashboard
 	@JOBS=$(or $(JOBS),10000000) $(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test dashboard_speed
 
+cost: command ## Compute what a million webhooks and a million jobs cost, from a run of DELIVERIES (1000) and localstack/cost/prices.json
+	cargo build --package zixly-worker
+	@DELIVERIES=$(or $(DELIVERIES),1000) $(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test cost
+
 screenshots: command ## Take the README's pictures of the dashboard once more, of a stack with the demo's jobs
 	SPEC=looks cargo test --quiet --package zixly-localstack --test dashboard
 	@mkdir -p docs/screenshots
@@ -75,10 +80,18 @@ fmt: ## Format Rust and Terraform
 	cargo fmt --all
 	terraform fmt -recursive terraform
 
-build: setup ## Build the functions' zips for AWS (arm64) and see that none is above 4 MB
-	$(TOOLS) cargo lambda build --release --arm64 --output-format zip \
+build: setup ## Build the functions' zips for AWS (arm64, or x86-64 as ARCH says) and see that none is above 4 MB
+	$(TOOLS) cargo lambda build --release --$(or $(ARCH),arm64) --output-format zip \
 		$(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
 	@find target/lambda -name bootstrap.zip -size +3906k -exec echo "too large, more than 4 MB:" {} + | { ! grep .; }
+
+sbom: $(CYCLONEDX)/cargo-cyclonedx ## List what each function is made of, as CycloneDX, in target/sbom
+	@rm -rf target/sbom && mkdir -p target/sbom
+	$(CYCLONEDX)/cargo-cyclonedx cyclonedx --format json --spec-version 1.5 --target aarch64-unknown-linux-gnu --quiet
+	@mv functions/*/zixly-*.cdx.json target/sbom && find localstack shared -name 'zixly-*.cdx.json' -delete
+
+$(CYCLONEDX)/cargo-cyclonedx:
+	cargo install --locked --root $(CURDIR)/.local/cargo-cyclonedx-0.5.9 cargo-cyclonedx@0.5.9
 
 plan: ## Show what deploying to AWS would change; ENV=aws, NAME=production
 	@$(IS_AWS)

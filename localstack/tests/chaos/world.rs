@@ -37,11 +37,13 @@ pub struct World {
     pub tenants: Vec<Tenant>,
     pub job_queue_url: String,
     pub dead_letter_queue_url: String,
-    job_event_queue_url: String,
+    pub job_event_queue_url: String,
     pub http: reqwest::Client,
     bucket: String,
     counter_table: String,
-    log: File,
+    /// What functions say that are started from now on, and how much.
+    pub log: File,
+    pub log_level: &'static str,
     pub log_path: PathBuf,
     /// Where a function's binary is.
     binary: fn(&str) -> String,
@@ -75,6 +77,7 @@ impl World {
             tenants: Vec::new(),
             http: reqwest::Client::builder().no_proxy().build().expect("a plain client"),
             log: File::create(&log_path).expect("the folder for temporary files can be written to"),
+            log_level: "WARN",
             log_path,
             binary,
             database,
@@ -162,7 +165,7 @@ impl World {
         self.function("zixly-worker", settings, WORKER_TIMEOUT).await
     }
 
-    async fn function(
+    pub async fn function(
         &self,
         name: &str,
         settings: impl IntoIterator<Item = (&'static str, String)>,
@@ -173,7 +176,7 @@ impl World {
             ("PAYLOAD_BUCKET", self.bucket.clone()),
             ("COUNTER_TABLE", self.counter_table.clone()),
             ("AWS_ENDPOINT_URL", self.aws.endpoint.clone()),
-            ("AWS_LAMBDA_LOG_LEVEL", "WARN".to_owned()),
+            ("AWS_LAMBDA_LOG_LEVEL", self.log_level.to_owned()),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
         ];
         let aws = AWS_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
@@ -182,7 +185,7 @@ impl World {
         FunctionProcess::start_with_log(&(self.binary)(name), all, timeout, &self.log).await
     }
 
-    async fn secret(&self, name: &str, secret: &Value) -> String {
+    pub async fn secret(&self, name: &str, secret: &Value) -> String {
         let name = format!("{name}-{:08x}", rand::random::<u32>());
         self.aws.secret(&name, &secret.to_string()).await
     }

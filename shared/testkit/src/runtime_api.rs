@@ -213,6 +213,17 @@ impl FunctionProcess {
         }
     }
 
+    /// The processor time that the function has taken since it was started, in hundredths of a second as Linux tells it.
+    pub fn cpu_time(&self) -> Duration {
+        let pid = self.child.id().expect("the process runs");
+        let stat =
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is ours to look at");
+        // What comes before is the program's name, in brackets.
+        let fields = stat.rsplit_once(") ").expect("a process has a name").1.split(' ');
+        let ticks = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("times are numbers"));
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
     async fn hand_over(&self, event: Value) -> (oneshot::Receiver<()>, oneshot::Receiver<Answer>) {
         let (taken, is_taken) = oneshot::channel();
         let (answer, receiver) = oneshot::channel();
