@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench-dashboard cost screenshots fuzz lint fmt build sbom plan deploy
+.PHONY: help setup check command demo up down test chaos bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -66,7 +66,16 @@ lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their lic
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
-	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/audit.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
+
+audit: command .local/checkov/.stamp ## Plan environments/aws without an account, and hold plan and modules against checkov's rules and our own
+	@$(ZIXLY) services -- terraform/audit.sh
+
+# 290 MB, and of use to nobody else. The stamp is written last, so what was broken off is begun anew.
+.local/checkov/.stamp: terraform/audit-requirements.txt | setup
+	.local/venv/bin/python -m venv --clear .local/checkov
+	.local/checkov/bin/pip install --quiet --disable-pip-version-check --requirement terraform/audit-requirements.txt
+	@touch $@
 
 # Shows what it compiles, which takes minutes the first time. Not in the list: nobody needs it alone.
 command: setup
