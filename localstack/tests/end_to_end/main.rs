@@ -6,6 +6,7 @@
 
 mod infrastructure;
 mod logs;
+mod start;
 mod world;
 
 use std::any::Any;
@@ -54,6 +55,7 @@ async fn the_deployed_stack_keeps_its_promises() {
         a_delivery_outlives_postgresql,
         logs::ids_lead_from_a_delivery_to_its_effects,
         logs::nothing_secret_or_personal_was_logged_by_any_scenario,
+        start::each_function_asks_for_work_within_ten_milliseconds,
         infrastructure::applying_again_changes_nothing,
         infrastructure::destroying_takes_everything,
     );
