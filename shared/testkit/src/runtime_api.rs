@@ -88,7 +88,7 @@ pub fn release_function_binary(name: &str) -> String {
 }
 
 /// Those that `zixly up` builds: with fewer, their crates would have other features, and be compiled once more.
-const FUNCTIONS: [&str; 5] = ["webhook", "worker", "scheduler", "dashboard", "realtime"];
+const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "realtime", "admin"];
 
 /// As `zixly up` builds them, so that one of the two finds what the other has compiled.
 #[expect(clippy::disallowed_methods, reason = "the build needs the compiler and what is installed here")]
