@@ -20,6 +20,9 @@ const TARGETS: [&str; 4] = [
     "-target=module.rest_api.aws_api_gateway_method_settings.this",
 ];
 
+const ALLOW_POLICY: &str = "module.queue.aws_sqs_queue_redrive_allow_policy.dead_letters";
+const REDRIVE_POLICY: &str = "module.queue.aws_sqs_queue_redrive_policy.this";
+
 #[tokio::test]
 async fn queue_bucket_secret_and_rest_api_apply_to_localstack_and_serve_our_clients() {
     let localstack = match LocalStack::start().await {
@@ -39,9 +42,9 @@ async fn queue_bucket_secret_and_rest_api_apply_to_localstack_and_serve_our_clie
     let again = terraform.run(&apply).await;
     assert!(again.contains("No changes."), "{again}");
 
-    // LocalStack gives an emptied allow policy back as an empty text, and the provider waits for it to be gone. It goes
-    // with its queue.
-    terraform.run(&["state", "rm", "module.queue.aws_sqs_queue_redrive_allow_policy.dead_letters"]).await;
+    // What joins the queues goes with them. By itself, LocalStack gives an emptied allow policy back as an empty text, and
+    // the provider waits for it to be gone.
+    terraform.run(&["state", "rm", ALLOW_POLICY, REDRIVE_POLICY]).await;
     let destroyed = terraform.run(&["destroy", "-auto-approve"]).await;
     assert!(destroyed.contains("Destroy complete!"), "{destroyed}");
 }

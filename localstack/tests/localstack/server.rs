@@ -1,6 +1,5 @@
 //! LocalStack as a process, from PyPI: without Docker it has everything but functions and tables.
 
-use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,8 +11,8 @@ use tokio::process::{Child, Command};
 /// All that is installed.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// What it is made for, newest first. Others do not know its syntax yet, or its dependencies do not know them.
-const PYTHONS: [&str; 2] = ["3.13", "3.12"];
+/// What it is made for: older ones lack what it imports.
+const PYTHON: &str = "3.13";
 
 /// How long it may take to be ready, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,8 +37,6 @@ impl LocalStack {
         let listen = format!("127.0.0.1:{port}");
         let mut process = Command::new(python)
             .args(["-m", "localstack.runtime.main"])
-            .env_clear()
-            .env("PATH", path())
             .env("HOME", &folder)
             .env("FILESYSTEM_ROOT", &folder)
             .env("GATEWAY_LISTEN", &listen)
@@ -82,58 +79,43 @@ impl Drop for LocalStack {
 /// Installs the packages into a virtual environment, unless they are there; gives its Python.
 async fn install(local: &Path) -> Result<PathBuf, String> {
     let (folder, stamp) = (local.join("venv"), local.join("venv/.stamp"));
-    let python = folder.join("bin/python");
+    let installed_python = folder.join("bin/python");
     // The place is part of the stamp: a virtual environment does not survive a move of its folder.
     let wanted = format!("{}\n{REQUIREMENTS}", folder.display());
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
+        return Ok(installed_python);
     }
-    let version = find_python().await?;
+    let found = run(python().args(["-c", "import venv, ensurepip"])).await;
+    found.map_err(|error| format!("there is no Python {PYTHON} with venv: {error}"))?;
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(local).unwrap();
     fs::write(local.join("requirements.txt"), REQUIREMENTS).unwrap();
-    let mut venv = python_command(version);
-    run(venv.args(["-m", "venv"]).arg(&folder)).await?;
-    let mut pip = Command::new(&python);
+    run(python().args(["-m", "venv"]).arg(&folder)).await?;
+    let mut pip = Command::new(&installed_python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"]);
     run(pip.arg("--requirement").arg(local.join("requirements.txt"))).await?;
     fs::write(stamp, wanted).unwrap();
-    Ok(python)
+    Ok(installed_python)
 }
 
-async fn find_python() -> Result<&'static str, String> {
-    for version in PYTHONS {
-        if run(python_command(version).args(["-c", "import venv, ensurepip"])).await.is_ok() {
-            return Ok(version);
-        }
-    }
-    Err(format!("there is no Python {} with venv", PYTHONS.join(" or ")))
-}
-
-/// A Python by its version; pyenv hides those that nobody has chosen, so this chooses.
-fn python_command(version: &str) -> Command {
-    let mut command = Command::new(format!("python{version}"));
-    command.env("PYENV_VERSION", version);
+/// Of its own version; pyenv hides those that nobody has chosen, so this chooses.
+fn python() -> Command {
+    let mut command = Command::new(format!("python{PYTHON}"));
+    command.env("PYENV_VERSION", PYTHON);
     command
 }
 
 /// Runs a tool to its end; the end of what it says is the error.
 async fn run(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output().await.map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
     let said = String::from_utf8_lossy(&output.stderr);
-    output
-        .status
-        .success()
-        .then_some(())
-        .ok_or_else(|| said.lines().last().unwrap_or("no reason given").into())
+    Err(said.lines().last().unwrap_or("no reason given").to_owned())
 }
 
 async fn is_ready(endpoint: &str) -> bool {
     let answer = crate::http().get(format!("{endpoint}/_localstack/health")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
-}
-
-#[expect(clippy::disallowed_methods, reason = "what is started needs to find programs")]
-fn path() -> std::ffi::OsString {
-    env::var_os("PATH").unwrap_or_default()
 }

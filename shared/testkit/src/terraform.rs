@@ -51,6 +51,8 @@ impl Terraform {
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("TF_CLI_ARGS", "-no-color")
+            // The provider would try for a quarter of an hour what does not work.
+            .env("AWS_MAX_ATTEMPTS", "3")
             .kill_on_drop(true)
             .output()
             .await
