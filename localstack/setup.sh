@@ -29,8 +29,8 @@ check_requirements() {
     [ -n "$python" ] || lacks "Python 3.10 to 3.14 with venv: apt install python3-venv, or https://www.python.org"
 
     terraform_found=$(terraform version 2>/dev/null | sed -n 's/^Terraform v//p') || true
-    at_least "${terraform_found:-0}" 1.10 ||
-        lacks "Terraform 1.10 or newer (found: ${terraform_found:-none}): https://developer.hashicorp.com/terraform/install"
+    at_least "${terraform_found:-0}" 1.11 ||
+        lacks "Terraform 1.11 or newer (found: ${terraform_found:-none}): https://developer.hashicorp.com/terraform/install"
 
     if [ -n "$missing" ]; then
         echo "Zixly needs these on this machine first:$missing" >&2
