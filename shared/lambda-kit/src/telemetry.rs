@@ -34,10 +34,7 @@ const TRACE_ID: &str = "xrayTraceId";
 
 /// Starts logging at the level of Lambda's own logging settings (`AWS_LAMBDA_LOG_LEVEL`, default `info`).
 pub fn init() {
-    let level = match environment("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_lowercase().as_str() {
-        "fatal" => LevelFilter::ERROR,
-        level => level.parse().unwrap_or(LevelFilter::INFO),
-    };
+    let level = level(environment("AWS_LAMBDA_LOG_LEVEL"));
     let to_stdout = |line: &[u8]| {
         // Nobody can be told that nothing can be told.
         let _ = std::io::stdout().write_all(line);
@@ -66,6 +63,15 @@ pub fn subscriber(
 /// The trace that an `X-Amzn-Trace-Id` belongs to, as X-Ray shows it.
 pub(crate) fn trace_of(header: &str) -> &str {
     header.split(';').find_map(|part| part.trim().strip_prefix("Root=")).unwrap_or(header)
+}
+
+fn level(setting: Option<String>) -> LevelFilter {
+    match setting.unwrap_or_default().to_lowercase().as_str() {
+        "fatal" => LevelFilter::ERROR,
+        // Which `tracing` reads as `error`.
+        "" => LevelFilter::INFO,
+        level => level.parse().unwrap_or(LevelFilter::INFO),
+    }
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
@@ -236,6 +242,20 @@ mod tests {
                 with(json!({ "level": "WARN", "message": "not \"quoted\"\n", "provider": "slack" })),
             ]
         );
+    }
+
+    #[test]
+    fn the_level_is_lambdas_or_info() {
+        for (setting, expected) in [
+            (None, LevelFilter::INFO),
+            (Some(""), LevelFilter::INFO),
+            (Some("nonsense"), LevelFilter::INFO),
+            (Some("FATAL"), LevelFilter::ERROR),
+            (Some("WARN"), LevelFilter::WARN),
+            (Some("TRACE"), LevelFilter::TRACE),
+        ] {
+            assert_eq!(level(setting.map(str::to_owned)), expected, "{setting:?}");
+        }
     }
 
     #[test]
