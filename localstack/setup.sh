@@ -58,10 +58,10 @@ install_venv() {
 }
 
 # The one Node, also where the machine has another.
-npm() (
-    PATH="$PWD/.local/venv/bin:$PATH"
-    exec .local/venv/bin/npm --no-audit --no-fund --no-update-notifier --loglevel=error "$@"
-)
+npm() {
+    env PATH="$PWD/.local/venv/bin:$PATH" .local/venv/bin/npm \
+        --no-audit --no-fund --no-update-notifier --loglevel=error "$@"
+}
 
 # Installs what a folder's package-lock.json lists into its node_modules; $2 is the log. Fails when npm does.
 install_packages() {

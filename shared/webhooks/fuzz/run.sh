@@ -32,6 +32,7 @@ seed_from_events() {
 }
 
 cargo +nightly fuzz build --fuzz-dir .
+# shellcheck disable=SC2048 # names of targets
 for target in ${*:-$(cargo +nightly fuzz list --fuzz-dir .)}; do
     corpus=$root/.local/fuzz/$target
     mkdir -p "$corpus"
