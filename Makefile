@@ -66,7 +66,7 @@ lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their lic
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
-	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/audit.sh terraform/deploy.sh terraform/audit.sh shared/webhooks/fuzz/run.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/audit.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
 
 audit: command .local/checkov/.stamp ## Plan environments/aws without an account, and hold plan and modules against checkov's rules and our own
 	@$(ZIXLY) services -- terraform/audit.sh
