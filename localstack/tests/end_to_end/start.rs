@@ -15,6 +15,7 @@ const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "re
 const LIMIT: Duration = Duration::from_millis(10);
 
 /// The quickest of 20 starts, since the machine has other things to do.
+#[expect(clippy::print_stdout, reason = "the figures are what one wants to see")]
 pub async fn each_function_asks_for_work_within_ten_milliseconds(world: &mut World) {
     for function in FUNCTIONS {
         let settings = settings(world, function).await;
