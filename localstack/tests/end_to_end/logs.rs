@@ -56,12 +56,7 @@ pub async fn ids_lead_from_a_delivery_to_its_effects(world: &mut World) {
 /// The last scenario: all lines of all functions since the stack was deployed.
 pub async fn nothing_secret_or_personal_was_logged_by_any_scenario(world: &mut World) {
     for path in ["/", "/api/pipelines/jobs?about=marker", "/api/admin/users"] {
-        let url = format!("{}{path}", world.get("APP_URL"));
-        assert_eq!(
-            world.get_url(&url, Some(world.get("TOKEN_ADMIN"))).await.status,
-            StatusCode::OK,
-            "{path}"
-        );
+        assert_eq!(world.get_page(path, "TOKEN_ADMIN").await.status, StatusCode::OK, "{path}");
     }
     logged_until(world, "\"/api/admin/users\"", "request.answered").await;
 

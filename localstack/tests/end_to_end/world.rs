@@ -240,16 +240,19 @@ impl World {
 
     /// Gets a path of the HTTP API, with this API key if there is one.
     pub async fn get_path(&self, path: &str, api_key: Option<&str>) -> Answer {
-        self.get_url(&format!("{}{path}", self.get("WEBHOOK_URL")), api_key).await
-    }
-
-    /// Gets what is there, with this credential if there is one.
-    pub async fn get_url(&self, url: &str, credential: Option<&str>) -> Answer {
-        let mut request = self.client.get(url);
-        if let Some(credential) = credential {
-            request = request.bearer_auth(credential);
+        let mut request = self.client.get(format!("{}{path}", self.get("WEBHOOK_URL")));
+        if let Some(api_key) = api_key {
+            request = request.bearer_auth(api_key);
         }
         answer(request).await
+    }
+
+    /// Gets a path of the pages and their API, as the user of this name. Only a browser takes every name below
+    /// `localhost` for this machine.
+    pub async fn get_page(&self, path: &str, user: &str) -> Answer {
+        let host = self.get("APP_URL").trim_start_matches("http://");
+        let request = self.client.get(format!("{}{path}", self.get("AWS_ENDPOINT_URL"))).header("host", host);
+        answer(request.bearer_auth(self.get(user))).await
     }
 
     /// Posts a JSON body to the HTTP API with the credential of this name and an idempotency key.
