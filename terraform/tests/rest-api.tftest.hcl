@@ -57,6 +57,8 @@ run "each_route_reaches_its_function_no_faster_than_it_may" {
     condition = (
       keys(aws_api_gateway_resource.depth_1) == ["/api", "/health", "/webhook", "/{proxy+}"] &&
       keys(aws_api_gateway_resource.depth_4) == ["/api/admin/users/{id}", "/webhook/jobs/{id}/cancel"] &&
+      length(aws_api_gateway_resource.depth_5) == 0 &&
+      aws_api_gateway_resource.depth_4["/webhook/jobs/{id}/cancel"].path_part == "cancel" &&
       aws_api_gateway_resource.depth_4["/webhook/jobs/{id}/cancel"].parent_id == aws_api_gateway_resource.depth_3["/webhook/jobs/{id}"].id &&
       aws_api_gateway_resource.depth_1["/webhook"].parent_id == aws_api_gateway_rest_api.this[0].root_resource_id &&
       aws_api_gateway_method.this["PATCH /api/admin/users/{id}"].resource_id == aws_api_gateway_resource.depth_4["/api/admin/users/{id}"].id &&
@@ -95,6 +97,30 @@ run "each_route_reaches_its_function_no_faster_than_it_may" {
   }
 }
 
+run "other_routes_are_another_deployment" {
+  command = plan
+
+  module {
+    source = "../modules/rest-api"
+  }
+
+  variables {
+    functions = {
+      webhook = {
+        name       = "zixly-test-webhook"
+        alias      = "live"
+        invoke_arn = "arn:aws:apigateway:ap-southeast-2:lambda:path/2015-03-31/functions/arn:aws:lambda:ap-southeast-2:123456789012:function:zixly-test-webhook:live/invocations"
+        routes     = ["GET /health"]
+      }
+    }
+  }
+
+  assert {
+    condition     = aws_api_gateway_deployment.this[0].triggers.routes == sha1(jsonencode({ "GET /health" = var.functions.webhook.invoke_arn }))
+    error_message = "A deployment does not stand for its routes and what answers them, so the one before is served on."
+  }
+}
+
 run "bad_values_are_refused" {
   command = plan
 
@@ -112,4 +138,20 @@ run "bad_values_are_refused" {
   }
 
   expect_failures = [var.name, var.requests_per_second, var.functions]
+}
+
+run "a_route_without_a_method_is_refused" {
+  command = plan
+
+  module {
+    source = "../modules/rest-api"
+  }
+
+  variables {
+    functions = {
+      webhook = { name = "zixly-test-webhook", alias = "live", invoke_arn = "arn:…:function:zixly-test-webhook:live/invocations", routes = ["/health"] }
+    }
+  }
+
+  expect_failures = [var.functions]
 }
