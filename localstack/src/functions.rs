@@ -1,14 +1,14 @@
-//! The functions, built for this machine as the zips that Lambda takes.
+//! The functions, built for this machine: as the zips that Lambda takes, or as binaries that a test starts itself.
 
-use std::env::{consts, join_paths, split_paths};
-use std::path::{Path, PathBuf};
+use std::env::consts;
+use std::path::{Path, PathBuf, absolute};
+use std::process::ExitCode;
 
 use anyhow::Context;
 
 use crate::processes;
-use crate::progress::Step;
-use crate::project::{Project, variable};
-use crate::stack::Stack;
+use crate::progress::{Progress, Step};
+use crate::project::Project;
 
 /// Every function; its package is `zixly-` and this.
 pub const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "realtime", "admin"];
@@ -17,22 +17,36 @@ pub const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard",
 const QUICKER: [(&str, &str); 2] =
     [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
 
-/// Builds the functions, as they would be for AWS but not squeezed as small; a moment when nothing has changed. Gives
-/// the folder with their zips.
-pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow::Result<PathBuf> {
-    // Each stack has its own zips, so that two that are built at the same time do not write the same file.
-    let folder = stack.folder.join("functions");
-    let cargo_lambda = project.venv_program("cargo-lambda")?;
-    let tools = cargo_lambda.parent().context("a program lies in a folder")?;
-    let path = variable("PATH").unwrap_or_default();
-    let mut command = processes::command(&cargo_lambda, &stack.folder);
+/// What `zixly functions` is told.
+#[derive(clap::Args)]
+pub struct Functions {
+    /// Where each goes, as `zixly-FUNCTION/bootstrap`
+    folder: PathBuf,
+}
+
+impl Functions {
+    /// Builds the binaries that a stack has in its zips.
+    pub async fn run(&self, project: &Project) -> anyhow::Result<ExitCode> {
+        let folder = absolute(&self.folder)?;
+        let progress = Progress::new();
+        let step = progress.step("Functions");
+        build(project, &folder, "binary", &step).await?;
+        step.done("all six are built");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Builds the functions into a folder, as they would be for AWS but not squeezed as small; a moment when nothing has
+/// changed. The format is one of cargo lambda's: `zip` or `binary`.
+pub async fn build(project: &Project, folder: &Path, format: &str, step: &Step<'_>) -> anyhow::Result<()> {
+    let mut command = processes::command(project.venv_program("cargo-lambda")?, folder);
     command
-        .args(["lambda", "build", "--release", "--output-format", "zip"])
+        .args(["lambda", "build", "--release", "--output-format", format])
         .args(FUNCTIONS.map(|function| format!("--package=zixly-{function}")))
         .arg("--lambda-dir")
-        .arg(&folder)
+        .arg(folder)
         .envs(QUICKER)
-        .env("PATH", join_paths([tools.to_path_buf()].into_iter().chain(split_paths(&path)))?)
+        .env("PATH", project.path_with_tools()?)
         .current_dir(&project.root);
     let mut compiled = 0;
     let each_line = |line: &str| {
@@ -41,8 +55,7 @@ pub async fn build(stack: &Stack, project: &Project, step: &Step<'_>) -> anyhow:
             step.say(format!("{compiled} packages compiled, now {package}"));
         }
     };
-    processes::watch(command, each_line).await.context("the functions cannot be built")?;
-    Ok(folder)
+    processes::watch(command, each_line).await.context("the functions cannot be built")
 }
 
 /// Where cargo lambda leaves a function's zip.

@@ -75,6 +75,8 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Build the functions' binaries as a stack has them, for tests about speed
+    Functions(functions::Functions),
     /// Print a user's token
     Token(people::Token),
     /// Sign an event file as Xero does and post it to the running stack
@@ -119,6 +121,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo => demo::run(&project()?).await,
         Command::Down => down::run(&project()?).await,
         Command::Services { command } => services::run(&project()?, &command).await,
+        Command::Functions(functions) => functions.run(&project()?).await,
         Command::Token(token) => token.run(&project()?).map(|()| ExitCode::SUCCESS),
         Command::Send(send) => send.run(&project()?).await,
         Command::Effects(effects) => effects.run(&cli.installation.find(project).await?).await,

@@ -63,7 +63,9 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
     };
     let functions = async {
         let step = progress.step("Functions");
-        let zips = functions::build(stack, project, &step).await?;
+        // Each stack has its own zips, so that two that are built at the same time do not write the same file.
+        let zips = stack.folder.join("functions");
+        functions::build(project, &zips, "zip", &step).await?;
         step.done("all six are built");
         anyhow::Ok(zips)
     };

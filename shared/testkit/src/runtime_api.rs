@@ -73,10 +73,7 @@ pub struct FunctionProcess {
 pub fn function_binary(name: &str) -> String {
     let test = std::env::current_exe().expect("a test knows its binary");
     let binary: PathBuf = test.parent().and_then(FilePath::parent).expect("tests are in deps").join(name);
-    assert!(
-        binary.exists(),
-        "{name} is not built: run `cargo test --no-run -p zixly-webhook -p zixly-worker -p zixly-scheduler` first"
-    );
+    assert!(binary.exists(), "{name} is not built: run `cargo test --workspace --no-run` first");
     binary.to_str().expect("the target folder's name is text").to_owned()
 }
 
@@ -87,34 +84,10 @@ pub fn release_function_binary(name: &str) -> String {
     binary.to_str().expect("the target folder's name is text").to_owned()
 }
 
-/// Those that `zixly up` builds: with fewer, their crates would have other features, and be compiled once more.
-const FUNCTIONS: [&str; 6] = ["webhook", "worker", "scheduler", "dashboard", "realtime", "admin"];
-
-/// As `zixly up` builds them, so that one of the two finds what the other has compiled.
-#[expect(clippy::disallowed_methods, reason = "the build needs the compiler and what is installed here")]
 fn build_release_functions() -> PathBuf {
-    let tools = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/bin");
-    let folder = PathBuf::from(function_binary("zixly-worker")).with_file_name("release-functions");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths([tools.clone()].into_iter().chain(std::env::split_paths(&path)));
-    let mut command = std::process::Command::new(tools.join("cargo-lambda"));
-    // What tells of the test that cargo runs would have crates built anew whose build scripts look at it.
-    let of_the_test = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
-    for (name, _) in std::env::vars_os() {
-        if of_the_test.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
-    let built = command
-        .args(["lambda", "build", "--release"])
-        .args(FUNCTIONS.map(|function| format!("--package=zixly-{function}")))
-        .arg("--lambda-dir")
-        .arg(&folder)
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("PATH", path.expect("a path of folders"))
-        .stdout(Stdio::null())
-        .status();
+    let zixly = PathBuf::from(function_binary("zixly"));
+    let folder = zixly.with_file_name("release-functions");
+    let built = std::process::Command::new(zixly).arg("functions").arg(&folder).status();
     assert!(built.is_ok_and(|status| status.success()), "the functions cannot be built");
     folder
 }
