@@ -20,12 +20,14 @@ pub async fn destroying_takes_everything(world: &mut World) {
     let queues = world.aws("AmazonSQS.ListQueues", json!({})).await;
     let tables = world.aws("DynamoDB_20120810.ListTables", json!({})).await;
     let keys = world.aws("TrentService.ListAliases", json!({})).await;
+    let groups = world.aws("Logs_20140328.DescribeLogGroups", json!({})).await;
     let functions = world.aws_path("/2015-03-31/functions/").await;
     let apis = world.aws_path("/v2/apis").await;
     for (parts, list) in [
         (&queues, "QueueUrls"),
         (&tables, "TableNames"),
         (&keys, "Aliases"),
+        (&groups, "logGroups"),
         (&functions, "Functions"),
         (&apis, "items"),
     ] {
