@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::json;
 use zixly_testkit::{AwsServer, LocalAws, PostgresServer, TestDatabase, function_binary};
 use zixly_worker::AWAIT_POINTS;
 
@@ -103,12 +102,7 @@ async fn run(scale: &Scale) -> ExitCode {
     let database = TestDatabase::create_on(&postgres.url()).await;
     let aws = LocalAws::at(aws_server.endpoint.clone());
     let world = World::new(database, aws, &business.tenants, function_binary).await;
-    for record in &business.records {
-        let seed = json!({
-            "provider": record.provider, "kind": record.kind, "tenant_id": record.account, "record": record.record,
-        });
-        world.control("seed", &seed).await;
-    }
+    world.seed(&business.records).await;
     let doors = Doors::open(&world, scale.doors).await;
     let settings = world.worker_settings(&listen_for_callbacks(doors.clone()).await).await;
     let scheduler = world.scheduler().await;

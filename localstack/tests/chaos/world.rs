@@ -20,7 +20,7 @@ use zixly_store::webhook_endpoints::{self, NewEndpoint};
 use zixly_store::{token_sets, workflow_settings};
 use zixly_testkit::{AWS_ENVIRONMENT, FunctionProcess, LocalAws, Role, TestDatabase, post};
 
-use crate::business::Accounts;
+use crate::business::{Accounts, Record};
 
 /// What an invocation of the worker may take, and how long its claims last: longer, as in production. Short, so that
 /// what a killed worker held is soon taken over.
@@ -188,6 +188,16 @@ impl World {
     pub async fn secret(&self, name: &str, secret: &Value) -> String {
         let name = format!("{name}-{:08x}", rand::random::<u32>());
         self.aws.secret(&name, &secret.to_string()).await
+    }
+
+    /// Has these records stand at their providers.
+    pub async fn seed(&self, records: &[Record]) {
+        for record in records {
+            let seed = json!({
+                "provider": record.provider, "kind": record.kind, "tenant_id": record.account, "record": record.record,
+            });
+            self.control("seed", &seed).await;
+        }
     }
 
     /// A control call to the providers.

@@ -6,7 +6,6 @@
 
 mod bill;
 #[path = "../chaos/business.rs"]
-#[expect(dead_code, reason = "the tenants are wanted, and not what happens to them")]
 mod business;
 #[path = "../chaos/doors.rs"]
 #[expect(dead_code, reason = "nothing is sent twice")]

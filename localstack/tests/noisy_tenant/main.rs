@@ -42,12 +42,7 @@ async fn a_noisy_tenant_leaves_the_others_their_turn() {
     let world =
         World::new(TestDatabase::create().await, LocalAws::new(), &business.tenants, release_function_binary)
             .await;
-    for record in &business.records {
-        let seed = json!({
-            "provider": record.provider, "kind": record.kind, "tenant_id": record.account, "record": record.record,
-        });
-        world.control("seed", &seed).await;
-    }
+    world.seed(&business.records).await;
     // Providers take their time, so that the workers' places are what is scarce, and not this machine.
     let slow = json!({ "provider": "xero", "fault": "slow", "retry_after_s": 1.0, "times": 1_000_000 });
     world.control("faults", &slow).await;

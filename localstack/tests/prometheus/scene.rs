@@ -51,12 +51,7 @@ impl Scene {
         let world =
             World::new(TestDatabase::create().await, LocalAws::new(), &business.tenants, function_binary)
                 .await;
-        for record in &business.records {
-            let seed = json!({
-                "provider": record.provider, "kind": record.kind, "tenant_id": record.account, "record": record.record,
-            });
-            world.control("seed", &seed).await;
-        }
+        world.seed(&business.records).await;
         let failure = json!({ "ticker": DOOMED_TICKER, "error": "no prices" });
         world.control("seed", &json!({ "provider": "trading", "kind": "failure", "record": failure })).await;
 
