@@ -26,12 +26,9 @@ main() {
     export AWS_REGION=$region
     say "Account $account, region $region, environment $name"
 
-    if [ "$what" = apply ]; then
-        build
-        migrate
-    else
-        zips=${ZIP_FOLDER:-$PWD/target/lambda}
-    fi
+    if [ "$what" = apply ] && [ -z "${ZIP_FOLDER:-}" ]; then build; fi
+    zips=$(cd "${ZIP_FOLDER:-target/lambda}" && pwd) || fail "there are no zips: run \`make build\`"
+    if [ "$what" = apply ]; then migrate; fi
     make_state_bucket
     run_terraform
     if [ "$what" = apply ]; then
@@ -67,13 +64,8 @@ setting() {
 }
 
 build() {
-    if [ -n "${ZIP_FOLDER:-}" ]; then
-        zips=$(cd "$ZIP_FOLDER" && pwd)
-        return
-    fi
     say "Building the functions"
     make build
-    zips=$PWD/target/lambda
 }
 
 # Before the new code: a migration widens first, so the code that is still running keeps working.
