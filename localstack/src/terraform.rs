@@ -110,6 +110,12 @@ pub async fn apply(
     Outputs::read(&folder)
 }
 
+/// Whether Terraform failed at making what is there, and not by it.
+pub fn is_about_what_exists(error: &anyhow::Error) -> bool {
+    // ResourceAlreadyExistsException, EntityAlreadyExists, BucketAlreadyOwnedByYou
+    format!("{error:#}").contains("Already")
+}
+
 /// What `zixly terraform` is told.
 #[derive(clap::Args)]
 pub struct Terraform {

@@ -49,12 +49,7 @@ pub async fn run(project: &Project, owner: Option<i32>) -> anyhow::Result<ExitCo
 async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyhow::Result<()> {
     let accounts = Accounts::of(stack)?;
     let database = async { start_database(project, stack, progress).await };
-    let aws = async {
-        let step = progress.step("Local AWS");
-        let endpoint = local_aws::start(stack, project, Some(4566)).await?;
-        step.done(&endpoint);
-        anyhow::Ok(endpoint)
-    };
+    let aws = async { start_aws(project, stack, progress).await };
     let simulator = async {
         let step = progress.step("Simulator");
         let url = simulator::start(stack, &accounts).await?;
@@ -69,11 +64,19 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
         step.done("all six are built");
         anyhow::Ok(zips)
     };
-    let (database, aws_endpoint, simulator_url, zips) =
+    let (database, mut aws_endpoint, simulator_url, zips) =
         tokio::try_join!(database, aws, simulator, functions)?;
 
     let step = progress.step("Terraform");
-    let outputs = terraform::apply(stack, project, &zips, &aws_endpoint, &simulator_url, &step).await?;
+    let mut applied = terraform::apply(stack, project, &zips, &aws_endpoint, &simulator_url, &step).await;
+    if applied.as_ref().is_err_and(terraform::is_about_what_exists) {
+        // Now and then the local AWS closes a connection instead of answering. Terraform asks again, and is told that
+        // what it has just made was there before; since it does not know it, both begin anew.
+        stack.stop_server("local-aws").await;
+        aws_endpoint = start_aws(project, stack, progress).await?;
+        applied = terraform::apply(stack, project, &zips, &aws_endpoint, &simulator_url, &step).await;
+    }
+    let outputs = applied?;
     step.done("the local AWS has what Zixly needs");
 
     let step = progress.step("Tenants");
@@ -102,6 +105,13 @@ async fn bring_up(project: &Project, stack: &Stack, progress: &Progress) -> anyh
     ];
     values.extend(seeded);
     stack_env::write(project, &values)
+}
+
+async fn start_aws(project: &Project, stack: &Stack, progress: &Progress) -> anyhow::Result<String> {
+    let step = progress.step("Local AWS");
+    let endpoint = local_aws::start(stack, project, Some(4566)).await?;
+    step.done(&endpoint);
+    Ok(endpoint)
 }
 
 /// Where PostgreSQL is.
