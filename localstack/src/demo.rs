@@ -154,7 +154,7 @@ impl Demo {
         let request = Request { method: "POST", uri: &delivery.url, headers: &headers, body };
         let parsed = parse(&Verified::at_the_door(provider, request));
         let events = parsed.map_err(|malformed| anyhow::anyhow!("{}", malformed.reason))?.events;
-        let event = events.into_iter().find(|event| !jobs_for(event, "").is_empty());
+        let event = events.into_iter().find(|event| !jobs_for(event).is_empty());
         Ok(event.context("the delivery has no event that starts a job")?.dedupe_key)
     }
 

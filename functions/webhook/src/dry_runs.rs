@@ -110,8 +110,8 @@ fn check(workflow: Workflow, settings: &Value) -> Result<(), Problem> {
 
 /// What the workflow would be run on if the event came now.
 fn parameters_of(event: &Event, workflow: Workflow) -> Result<Value, Problem> {
-    let jobs = jobs_for(event, &event.account_id);
-    jobs.into_iter().find(|job| job.workflow == workflow).map(|job| job.parameters).ok_or_else(|| {
+    let job = jobs_for(event).into_iter().find(|job| job.workflow == workflow);
+    job.map(|job| job.at(&event.account_id).parameters).ok_or_else(|| {
         let what = format!("{} {} {}", event.provider.name(), event.category, event.action);
         invalid("event_id", &format!("This {what} does not start {workflow}. Take an event that does."))
     })

@@ -203,9 +203,9 @@ impl Scene {
                 let is_for =
                     |target: &&Target| target.provider == event.provider && target.called == event.account_id;
                 for target in self.targets.iter().filter(is_for) {
-                    for job in jobs_for(event, &target.account_id) {
+                    for job in jobs_for(event) {
                         let dedupe_key = hex::encode(Sha256::digest(&event.dedupe_key));
-                        let key = job.business_key.unwrap_or(dedupe_key);
+                        let key = job.at(&target.account_id).business_key.unwrap_or(dedupe_key);
                         jobs.insert(format!("{} {} {key}", target.tenant_id, job.workflow));
                     }
                 }

@@ -24,7 +24,7 @@ pub use provider::Provider;
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use role::Role;
 pub use token_set::TokenSet;
-pub use workflow::{JobRequest, Workflow, jobs_for};
+pub use workflow::{EventJob, JobRequest, Workflow, jobs_for};
 pub use workflow_settings::{
     AsanaTaskSettings, Channel, HubspotDealSettings, SettingProblem, ShopifyOrderSettings, WorkflowSettings,
     XeroInvoiceSettings, check_settings,

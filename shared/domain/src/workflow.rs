@@ -118,52 +118,73 @@ pub struct JobRequest {
     pub business_key: Option<String>,
 }
 
-/// The jobs that an event starts, at a connection to `account_id`; none for a change that no workflow is about.
-pub fn jobs_for(event: &Event, account_id: &str) -> Vec<JobRequest> {
-    let request = |workflow, parameters| vec![JobRequest { workflow, parameters, business_key: None }];
+/// A job that an event may start: at which account, only the connection knows that the event is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventJob {
+    /// What to run.
+    pub workflow: Workflow,
+    /// What to run it on, but for the account.
+    pub parameters: Value,
+    /// The parameter that becomes the account.
+    pub account_parameter: &'static str,
+    /// Equal for two events that mean the same piece of the account's business.
+    pub business: Option<String>,
+}
+
+impl EventJob {
+    /// The job at a connection to `account_id`.
+    pub fn at(&self, account_id: &str) -> JobRequest {
+        let mut parameters = self.parameters.clone();
+        parameters[self.account_parameter] = account_id.into();
+        JobRequest {
+            workflow: self.workflow,
+            parameters,
+            business_key: self.business.as_ref().map(|business| format!("{account_id}/{business}")),
+        }
+    }
+}
+
+/// The jobs that an event starts; none for a change that no workflow is about.
+pub fn jobs_for(event: &Event) -> Vec<EventJob> {
+    let one = |workflow, account_parameter, parameters| {
+        vec![EventJob { workflow, parameters, account_parameter, business: None }]
+    };
     match (event.provider, event.category.as_str(), event.action.as_str()) {
         // Xero has no "paid" event: every change of an invoice is looked at, and the workflow stops early.
-        (Provider::Xero, "INVOICE", "CREATE" | "UPDATE") => request(
-            Workflow::XeroInvoiceToHubspot,
-            json!({ "organisation_id": account_id, "invoice_id": event.resource_id }),
-        ),
-        (Provider::HubSpot, "deal", "creation") => hubspot_deal(event, account_id),
-        (Provider::HubSpot, "deal", "propertyChange") if is_stage_change(event) => {
-            hubspot_deal(event, account_id)
+        (Provider::Xero, "INVOICE", "CREATE" | "UPDATE") => {
+            one(Workflow::XeroInvoiceToHubspot, "organisation_id", json!({ "invoice_id": event.resource_id }))
         }
+        (Provider::HubSpot, "deal", "creation") => hubspot_deal(event),
+        (Provider::HubSpot, "deal", "propertyChange") if is_stage_change(event) => hubspot_deal(event),
         // Orders raise several topics in any order; the first that shows the order as paid starts its one job.
         (Provider::Shopify, "orders", "create" | "updated" | "paid") if is_paid_order(event) => {
-            vec![JobRequest {
+            vec![EventJob {
                 workflow: Workflow::ShopifyOrderToXero,
-                parameters: json!({ "shop": account_id, "order_id": event.resource_id }),
-                business_key: Some(format!("{account_id}/{}", event.resource_id)),
+                parameters: json!({ "order_id": event.resource_id }),
+                account_parameter: "shop",
+                business: Some(event.resource_id.clone()),
             }]
         }
-        (Provider::Shopify, "app", "uninstalled") => {
-            request(Workflow::ShopifyAppUninstalled, json!({ "shop": account_id }))
-        }
+        (Provider::Shopify, "app", "uninstalled") => one(Workflow::ShopifyAppUninstalled, "shop", json!({})),
         (Provider::Shopify, "customers", "data_request" | "redact")
-        | (Provider::Shopify, "shop", "redact") => request(
+        | (Provider::Shopify, "shop", "redact") => one(
             Workflow::ShopifyPrivacyRequest,
-            json!({
-                "shop": account_id,
-                "topic": format!("{}/{}", event.category, event.action),
-                "request": event.payload,
-            }),
+            "shop",
+            json!({ "topic": format!("{}/{}", event.category, event.action), "request": event.payload }),
         ),
-        (Provider::Asana, "task", "changed") if may_be_completion(event) => request(
-            Workflow::AsanaTaskToHubspot,
-            json!({ "workspace": account_id, "task": event.resource_id }),
-        ),
+        (Provider::Asana, "task", "changed") if may_be_completion(event) => {
+            one(Workflow::AsanaTaskToHubspot, "workspace", json!({ "task": event.resource_id }))
+        }
         _ => Vec::new(),
     }
 }
 
-fn hubspot_deal(event: &Event, account_id: &str) -> Vec<JobRequest> {
-    vec![JobRequest {
+fn hubspot_deal(event: &Event) -> Vec<EventJob> {
+    vec![EventJob {
         workflow: Workflow::HubspotDealToAsana,
-        parameters: json!({ "portal_id": account_id, "deal_id": event.resource_id }),
-        business_key: None,
+        parameters: json!({ "deal_id": event.resource_id }),
+        account_parameter: "portal_id",
+        business: None,
     }]
 }
 
@@ -204,12 +225,13 @@ mod tests {
     }
 
     fn started(provider: Provider, topic: (&str, &str), payload: Value) -> Vec<Workflow> {
-        jobs_for(&event(provider, topic, payload), "account").into_iter().map(|job| job.workflow).collect()
+        jobs_for(&event(provider, topic, payload)).into_iter().map(|job| job.workflow).collect()
     }
 
     #[test]
     fn a_changed_invoice_starts_the_main_job() {
-        let jobs = jobs_for(&event(Provider::Xero, ("INVOICE", "UPDATE"), Value::Null), "org");
+        let jobs = jobs_for(&event(Provider::Xero, ("INVOICE", "UPDATE"), Value::Null));
+        let jobs: Vec<_> = jobs.iter().map(|job| job.at("org")).collect();
         assert_eq!(jobs.len(), 1);
         assert_eq!(jobs[0].workflow, Workflow::XeroInvoiceToHubspot);
         assert_eq!(jobs[0].parameters, json!({ "organisation_id": "org", "invoice_id": "42" }));
@@ -230,8 +252,8 @@ mod tests {
         let paid = json!({ "financial_status": "paid", "test": false });
         let keys: Vec<_> = ["create", "updated", "paid"]
             .iter()
-            .flat_map(|action| jobs_for(&event(Provider::Shopify, ("orders", action), paid.clone()), "shop"))
-            .map(|job| job.business_key)
+            .flat_map(|action| jobs_for(&event(Provider::Shopify, ("orders", action), paid.clone())))
+            .map(|job| job.at("shop").business_key)
             .collect();
         assert_eq!(keys, vec![Some("shop/42".to_owned()); 3]);
     }

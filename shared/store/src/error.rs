@@ -54,7 +54,7 @@ impl From<tokio_postgres::Error> for Complaint {
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code().map(SqlState::code) {
-            Some(QUERY_CANCELED) => Self::TimedOut,
+            Some(QUERY_CANCELED | LOCK_NOT_AVAILABLE) => Self::TimedOut,
             Some(code) if PASSING.iter().any(|class| code.starts_with(class)) => {
                 Self::Unavailable(error.into())
             }
@@ -75,6 +75,9 @@ const DATA_EXCEPTION: &str = "22";
 
 /// The statement timeout.
 const QUERY_CANCELED: &str = "57014";
+
+/// The lock timeout.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Error codes, or the classes that they begin with, that say nothing about the statement: connection, read-only
 /// (a standby, or a full disk), idle for too long, authorisation, no such database (while one is set up), transaction

@@ -101,7 +101,7 @@ fn check_event(event: &Event, provider: Provider) {
     }
     assert!(event.payload.is_object() && !has_nul(&event.payload));
     // Whatever it says, it can be asked for its jobs.
-    jobs_for(event, &event.account_id);
+    jobs_for(event);
 }
 
 fn check_unreadable(delivery: &Delivery) {

@@ -78,8 +78,7 @@ fn a_completed_task_is_read() {
     );
     assert_ne!(completed.dedupe_key, completed_at.dedupe_key);
     // One completion is one job, though it is two events.
-    let jobs: Vec<_> =
-        delivery.events.iter().flat_map(|event| zixly_domain::jobs_for(event, "workspace")).collect();
+    let jobs: Vec<_> = delivery.events.iter().flat_map(zixly_domain::jobs_for).collect();
     assert_eq!(jobs.len(), 1);
     assert_eq!(jobs[0].workflow, Workflow::AsanaTaskToHubspot);
 }

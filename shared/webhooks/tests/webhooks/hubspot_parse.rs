@@ -72,7 +72,7 @@ fn a_won_deal_is_read() {
     assert_eq!(event.occurred_at, Some("2026-09-21T14:13:20Z".parse().unwrap()));
     assert_eq!(event.payload["propertyValue"], "closedwon");
     assert_eq!(event.other_dedupe_key, None);
-    assert_eq!(zixly_domain::jobs_for(event, "12345678").len(), 1);
+    assert_eq!(zixly_domain::jobs_for(event).len(), 1);
 }
 
 #[test]

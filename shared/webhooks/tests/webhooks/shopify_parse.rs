@@ -71,7 +71,7 @@ fn a_paid_order_is_read() {
     assert_eq!(event.dedupe_key, format!(r#"["webhook","{SHOP}","orders/paid","{WEBHOOK_ID}"]"#));
     let by_event_id = format!(r#"["event","{SHOP}","orders/paid","{EVENT_ID}"]"#);
     assert_eq!(event.other_dedupe_key, Some(by_event_id));
-    let jobs = zixly_domain::jobs_for(&event, SHOP);
+    let jobs = zixly_domain::jobs_for(&event);
     assert_eq!(jobs[0].workflow, Workflow::ShopifyOrderToXero);
     let outside_payload = Event { payload: Value::Null, ..event };
     assert!(!format!("{outside_payload:?}").contains("pat@example.com"));

@@ -82,7 +82,7 @@ fn a_current_delivery_is_read() {
         event.dedupe_key,
         r#"["c2cc9b6e-9458-4c7d-93cc-f02b81b0594f","a03ffcd2-5d91-4c7e-b483-318584e9e439","INVOICE","UPDATE","2026-10-01T09:12:44.917Z"]"#
     );
-    assert_eq!(zixly_domain::jobs_for(event, "org").len(), 1);
+    assert_eq!(zixly_domain::jobs_for(event).len(), 1);
 }
 
 // calcinai/xero-php tests/WebhookTest.php: compact events, a zone suffix, two digits of a fraction.
