@@ -1,12 +1,13 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
+.PHONY: help setup check command demo up down test chaos bench bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
 IS_AWS := [ "$(ENV)" = aws ] || { echo "Say ENV=aws; the local environment is deployed by \`make up\`." >&2; exit 2; }
 CYCLONEDX := .local/cargo-cyclonedx-0.5.9/bin
+FUNCTIONS := $(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
 FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
@@ -39,6 +40,12 @@ chaos: command ## Break everything under 10,000 deliveries, as SEED says (the ti
 	cargo test --profile chaos --no-run --package zixly-localstack --package zixly-webhook --package zixly-worker --package zixly-scheduler
 	@SEED=$(or $(SEED),$(shell date +%s)) DELIVERIES=$(or $(DELIVERIES),10000) \
 		$(ZIXLY) services -- cargo test --profile chaos --quiet --package zixly-localstack --test chaos
+
+# A driver of our own: the local AWS's gateway would measure itself.
+bench: command ## Measure the functions as they are deployed, beside what PostgreSQL can do at the most, and write docs/benchmarks.md
+	$(TOOLS) cargo lambda build --release --lambda-dir target/bench $(FUNCTIONS)
+	@REPORT=$(CURDIR)/docs/benchmarks.md FUNCTIONS=$(CURDIR)/target/bench \
+		$(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test speed
 
 bench-dashboard: command ## Measure the dashboard over 10,000,000 jobs, and show the plans that make it quick
 	cargo test --no-run --package zixly-localstack --package zixly-dashboard
@@ -91,7 +98,7 @@ fmt: ## Format Rust and Terraform
 
 build: setup ## Build the functions' zips for AWS (arm64, or x86-64 as ARCH says) and see that none is above 4 MB
 	$(TOOLS) cargo lambda build --release --$(or $(ARCH),arm64) --output-format zip \
-		$(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
+		$(FUNCTIONS)
 	@find target/lambda -name bootstrap.zip -size +3906k -exec echo "too large, more than 4 MB:" {} + | { ! grep .; }
 
 sbom: $(CYCLONEDX)/cargo-cyclonedx ## List what each function is made of, as CycloneDX, in target/sbom

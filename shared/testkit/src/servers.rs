@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, DirBuilder, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -31,12 +31,18 @@ pub struct PostgresServer {
     folder: PathBuf,
     owner: (u32, u32),
     port: u16,
+    settings: Vec<&'static str>,
     server: Child,
 }
 
 impl PostgresServer {
     /// A new cluster, made with the programs of the tests' own server and run by the same account.
     pub async fn launch() -> Self {
+        Self::launch_with(&[]).await
+    }
+
+    /// As [`Self::launch`], with settings of its own, `name=value`.
+    pub async fn launch_with(settings: &[&'static str]) -> Self {
         let data = data_of_test_server().await;
         let pid = fs::read_to_string(data.join("postmaster.pid")).unwrap();
         let program = fs::read_link(format!("/proc/{}/exe", pid.lines().next().unwrap())).unwrap();
@@ -51,8 +57,9 @@ impl PostgresServer {
         assert!(initdb.status().await.unwrap().success(), "initdb failed, see {}", folder.display());
 
         let port = free_port();
-        let server = serve(&programs, &folder, owner, port);
-        let postgres = Self { programs, folder, owner, port, server };
+        let settings = settings.to_vec();
+        let server = serve(&programs, &folder, owner, port, &settings);
+        let postgres = Self { programs, folder, owner, port, settings, server };
         postgres.wait_until_ready().await;
         postgres
     }
@@ -60,6 +67,21 @@ impl PostgresServer {
     /// Where the superuser comes in.
     pub fn url(&self) -> String {
         format!("postgres://zixly@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The process whose children serve the connections.
+    pub fn pid(&self) -> u32 {
+        self.server.id().expect("it runs")
+    }
+
+    /// Where its programs are: `pgbench`.
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Stops as in a crash: every connection is cut in the middle of whatever it does.
@@ -70,7 +92,7 @@ impl PostgresServer {
 
     /// Comes back after a crash with everything that was committed.
     pub async fn restart(&mut self) {
-        self.server = serve(&self.programs, &self.folder, self.owner, self.port);
+        self.server = serve(&self.programs, &self.folder, self.owner, self.port, &self.settings);
         self.wait_until_ready().await;
     }
 
@@ -167,12 +189,13 @@ async fn data_of_test_server() -> PathBuf {
     PathBuf::from(&rows[0][0])
 }
 
-fn serve(programs: &Path, folder: &Path, owner: (u32, u32), port: u16) -> Child {
+fn serve(programs: &Path, folder: &Path, owner: (u32, u32), port: u16, settings: &[&str]) -> Child {
     let mut command = command(&programs.join("postgres"), folder, owner);
     command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     // The machine does not crash, so what the server has written by the time of a commit is as good as on the disk.
     command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
+    command.args(settings.iter().flat_map(|setting| ["-c", setting]));
     spawn(command, folder)
 }
 
