@@ -76,11 +76,12 @@ declare
     target record;
     event jsonb;
     job jsonb;
+    -- The jobs of an event that the tenant has switched on.
+    wanted jsonb;
     event_key bytea;
     filed_event uuid;
     made_job uuid;
     is_new boolean;
-    is_handled boolean;
     known_accounts text[] := '{}';
     tenants uuid[] := '{}';
     said text[] := '{}';
@@ -107,16 +108,17 @@ begin
             event := events->place;
             continue when event->>'account' <> target.account;
             event_key := sha256(convert_to(event->>'dedupe_key', 'UTF8'));
-            is_handled := false;
+            wanted := '[]';
             for number in 0 .. jsonb_array_length(event->'jobs') - 1 loop
                 job := event->'jobs'->number;
-                is_handled := is_handled or not (job->'is_optional')::boolean
-                              or job->>'job_type' = any (target.workflows);
+                if not (job->'is_optional')::boolean or job->>'job_type' = any (target.workflows) then
+                    wanted := wanted || job;
+                end if;
             end loop;
-            if is_handled then
-                handled_count := handled_count + 1;
-            else
+            if wanted = '[]' then
                 said := said || (event->>'unhandled');
+            else
+                handled_count := handled_count + 1;
             end if;
 
             filed_event := public.uuid_v7();
@@ -127,7 +129,7 @@ begin
                     file_delivery.provider, target.account_id, event->>'category', event->>'action',
                     event->>'resource_id', (event->>'occurred_at')::timestamptz, file_delivery.received_at, event_key,
                     sha256(convert_to(event->>'other_dedupe_key', 'UTF8')), event->'payload',
-                    case when not is_handled then event->>'unhandled' end)
+                    case when wanted = '[]' then event->>'unhandled' end)
             on conflict do nothing;
             is_new := found;
 
@@ -146,9 +148,8 @@ begin
                 continue when replayed_for is null or filed_event is null;
             end if;
 
-            for number in 0 .. jsonb_array_length(event->'jobs') - 1 loop
-                job := event->'jobs'->number;
-                continue when (job->'is_optional')::boolean and job->>'job_type' <> all (target.workflows);
+            for number in 0 .. jsonb_array_length(wanted) - 1 loop
+                job := wanted->number;
                 made_job := public.uuid_v7();
                 insert into public.pipeline_jobs (tenant_id, job_id, event_id, job_type, workflow_version, parameters,
                                                   business_key)
