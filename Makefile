@@ -7,7 +7,7 @@ TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
 DENY := .local/cargo-deny-0.20.2/bin/cargo-deny
 IS_AWS := [ "$(ENV)" = aws ] || { echo "Say ENV=aws; the local environment is deployed by \`make up\`." >&2; exit 2; }
 CYCLONEDX := .local/cargo-cyclonedx-0.5.9/bin
-FUNCTIONS := $(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
+PACKAGES := $(foreach function,webhook worker scheduler dashboard realtime admin,--package zixly-$(function))
 FUZZ := .local/cargo-fuzz-0.13.2/bin
 
 help: ## Show this list
@@ -43,7 +43,7 @@ chaos: command ## Break everything under 10,000 deliveries, as SEED says (the ti
 
 # A driver of our own: the local AWS's gateway would measure itself.
 bench: command ## Measure the functions as they are deployed, beside what PostgreSQL can do at the most, and write docs/benchmarks.md
-	$(TOOLS) cargo lambda build --release --lambda-dir target/bench $(FUNCTIONS)
+	$(TOOLS) cargo lambda build --release --lambda-dir target/bench $(PACKAGES)
 	@REPORT=$(CURDIR)/docs/benchmarks.md FUNCTIONS=$(CURDIR)/target/bench \
 		$(ZIXLY) services -- cargo test --quiet --package zixly-localstack --test speed
 
@@ -98,7 +98,7 @@ fmt: ## Format Rust and Terraform
 
 build: setup ## Build the functions' zips for AWS (arm64, or x86-64 as ARCH says) and see that none is above 4 MB
 	$(TOOLS) cargo lambda build --release --$(or $(ARCH),arm64) --output-format zip \
-		$(FUNCTIONS)
+		$(PACKAGES)
 	@find target/lambda -name bootstrap.zip -size +3906k -exec echo "too large, more than 4 MB:" {} + | { ! grep .; }
 
 sbom: $(CYCLONEDX)/cargo-cyclonedx ## List what each function is made of, as CycloneDX, in target/sbom
