@@ -39,7 +39,7 @@ pub async fn webhook(scene: &Scene, binary: &str) -> AllCounted {
     let server = scene.postgres.address();
     let round_trips = RoundTrips::to(server);
     let url = scene.url(Role::Webhook).replace(&server.to_string(), &round_trips.address.to_string());
-    let mut environment = Environment::start(binary, &webhook::settings(scene, &url));
+    let mut environment = Environment::start(binary, &scene.settings("webhook", &url));
     environment.invoke(&webhook::event(scene));
     let wal_before = scene.wal_position().await;
     round_trips.take();

@@ -1,6 +1,5 @@
 //! What each function is like when it has just started.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -38,16 +37,6 @@ pub fn all(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Vec<Fresh> {
 }
 
 fn fresh(scene: &Scene, name: &'static str, binary: &str, event: &Value) -> Fresh {
-    let settings = settings(scene, name);
-    let mut init: Vec<Duration> = (0..STARTS).map(|_| Environment::start(binary, &settings).init).collect();
-    init.sort_unstable();
-    let mut environment = Environment::start(binary, &settings);
-    let (_, first) = environment.invoke(event.to_string().as_bytes());
-    Fresh { name, init: (init[0], init[STARTS / 2]), first, resident_bytes: environment.resident_bytes() }
-}
-
-/// What any function may be told.
-fn settings(scene: &Scene, name: &str) -> BTreeMap<String, String> {
     let role = match name {
         "worker" => Role::Worker,
         "scheduler" => Role::Scheduler,
@@ -55,37 +44,10 @@ fn settings(scene: &Scene, name: &str) -> BTreeMap<String, String> {
         "admin" => Role::Admin,
         _ => Role::Webhook,
     };
-    let secret = json!({
-        "database_url": scene.url(role), "auth_jwt_secret": "a-key-for-tokens-of-32-characters",
-        "realtime_ticket_key": "a-key-for-tickets-of-32-characters",
-    });
-    scene.aws.secret(name, &secret);
-    let queue = |name: &str| format!("{}/000000000000/{name}", scene.aws.url);
-    let mut settings = scene.settings(&format!("zixly-{name}"));
-    for (key, value) in [
-        ("FUNCTION_SECRET_ARN", name.to_owned()),
-        ("HOOK_SECRET_PREFIX", "hooks/".to_owned()),
-        ("TOKEN_SET_PREFIX", "token-sets/".to_owned()),
-        ("JOB_QUEUE_URL", queue("jobs")),
-        ("JOB_EVENT_QUEUE_URL", queue("job-events")),
-        ("DEAD_LETTER_QUEUE_URL", queue("dead-letters")),
-        ("PAYLOAD_BUCKET", "payloads".to_owned()),
-        ("PAYLOAD_ORIGIN", scene.aws.url.clone()),
-        ("COUNTER_TABLE", "counters".to_owned()),
-        ("SOCKET_TABLE", "sockets".to_owned()),
-        ("SOCKET_API_URL", scene.aws.url.clone()),
-        ("PUBLIC_BASE_URL", "https://hooks.example.com".to_owned()),
-        ("WEBHOOK_URL", "https://hooks.example.com".to_owned()),
-        ("SHOPIFY_API_VERSION", "2026-07".to_owned()),
-        ("SHOPIFY_SHOP_URL", "https://{shop}".to_owned()),
-        ("HUBSPOT_API_VERSION", "2026-03".to_owned()),
-    ] {
-        settings.insert(key.to_owned(), value);
-    }
-    let providers = "XERO_API XERO_TOKEN XERO_AUTHORIZE XERO_CONNECTIONS HUBSPOT_API HUBSPOT_AUTHORIZE ASANA_API ASANA_TOKEN \
-                     ASANA_AUTHORIZE ASANA_REVOKE SLACK_API SLACK_HOOKS SLACK_AUTHORIZE TRADING_API APP";
-    for provider in providers.split_whitespace() {
-        settings.insert(format!("{provider}_URL"), "https://provider.example.com".to_owned());
-    }
-    settings
+    let settings = scene.settings(name, &scene.url(role));
+    let mut init: Vec<Duration> = (0..STARTS).map(|_| Environment::start(binary, &settings).init).collect();
+    init.sort_unstable();
+    let mut environment = Environment::start(binary, &settings);
+    let (_, first) = environment.invoke(event.to_string().as_bytes());
+    Fresh { name, init: (init[0], init[STARTS / 2]), first, resident_bytes: environment.resident_bytes() }
 }

@@ -12,7 +12,6 @@ mod http;
 mod lambda;
 mod limit;
 mod machine;
-mod processor;
 mod report;
 mod round_trips;
 mod scene;
@@ -57,7 +56,7 @@ async fn main() -> ExitCode {
 
 async fn measure(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Report {
     let mut report = Report { functions: functions::all(scene, binary), ..Report::default() };
-    let settings = webhook::settings(scene, &scene.url(Role::Webhook));
+    let settings = scene.settings("webhook", &scene.url(Role::Webhook));
     for is_slow in [false, true] {
         scene.slow_down_flushes(is_slow).await;
         for count in ENVIRONMENTS {

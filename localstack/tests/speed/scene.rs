@@ -1,13 +1,14 @@
 //! What the functions find: a PostgreSQL that keeps its promises, an AWS that answers at once, and tenants.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
+use serde_json::json;
 use zixly_domain::Provider;
-use zixly_testkit::{AWS_ENVIRONMENT, PostgresServer, Role, TestDatabase};
+use zixly_testkit::{AWS_ENVIRONMENT, PostgresServer, Role, TestDatabase, post, processor_time};
 
 use crate::aws::Aws;
-use crate::processor;
 
 const TENANTS: usize = 50;
 
@@ -39,8 +40,16 @@ impl Scene {
         Self { aws: Aws::start(), database, postgres, organisations }
     }
 
-    /// What every function is told.
-    pub fn settings(&self, function: &str) -> BTreeMap<String, String> {
+    /// What a function is told: all that any of them wants to know, with PostgreSQL at `database_url`.
+    pub fn settings(&self, function: &str, database_url: &str) -> BTreeMap<String, String> {
+        let secret = json!({
+            "database_url": database_url, "auth_jwt_secret": "a-key-for-tokens-of-32-characters",
+            "realtime_ticket_key": "a-key-for-tickets-of-32-characters", "xero_webhook_key": post::XERO_KEY,
+            "hubspot_client_secret": post::HUBSPOT_SECRET, "shopify_client_secret": post::SHOPIFY_SECRET,
+        });
+        self.aws.secret(function, &secret);
+        let queue = |name: &str| format!("{}/000000000000/{name}", self.aws.url);
+        let (jobs, job_events, dead_letters) = (queue("jobs"), queue("job-events"), queue("dead-letters"));
         let own = [
             ("AWS_ENDPOINT_URL", self.aws.url.as_str()),
             ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
@@ -50,11 +59,30 @@ impl Scene {
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", "group"),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "stream"),
+            ("FUNCTION_SECRET_ARN", function),
+            ("HOOK_SECRET_PREFIX", "hooks/"),
+            ("TOKEN_SET_PREFIX", "token-sets/"),
+            ("JOB_QUEUE_URL", &jobs),
+            ("JOB_EVENT_QUEUE_URL", &job_events),
+            ("DEAD_LETTER_QUEUE_URL", &dead_letters),
+            ("PAYLOAD_BUCKET", "payloads"),
+            ("PAYLOAD_ORIGIN", &self.aws.url),
+            ("COUNTER_TABLE", "counters"),
+            ("SOCKET_TABLE", "sockets"),
+            ("SOCKET_API_URL", &self.aws.url),
+            ("PUBLIC_BASE_URL", post::BASE_URL),
+            ("WEBHOOK_URL", post::BASE_URL),
+            ("SHOPIFY_API_VERSION", "2026-07"),
+            ("SHOPIFY_SHOP_URL", "https://{shop}"),
+            ("HUBSPOT_API_VERSION", "2026-03"),
         ];
-        own.into_iter()
-            .chain(AWS_ENVIRONMENT)
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        let providers = "XERO_API XERO_TOKEN XERO_AUTHORIZE XERO_CONNECTIONS HUBSPOT_API HUBSPOT_AUTHORIZE ASANA_API \
+                         ASANA_TOKEN ASANA_AUTHORIZE ASANA_REVOKE SLACK_API SLACK_HOOKS SLACK_AUTHORIZE TRADING_API APP";
+        let providers = providers.split_whitespace();
+        let providers =
+            providers.map(|name| (format!("{name}_URL"), "https://provider.example.com".to_owned()));
+        let own = own.into_iter().chain(AWS_ENVIRONMENT);
+        own.map(|(name, value)| (name.to_owned(), value.to_owned())).chain(providers).collect()
     }
 
     /// Where a function's role comes in.
@@ -74,8 +102,13 @@ impl Scene {
         self.database.superuser().await.batch_execute(sql).await.expect("the statement is right");
     }
 
+    /// What PostgreSQL has taken of the processors, in all its processes.
     pub fn postgres_processor(&self) -> Duration {
-        processor::time_of_family(self.postgres.pid())
+        let pid = self.postgres.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("it runs");
+        let children = children.split_whitespace().map(|child| child.parse().expect("it is a number"));
+        // One that has ended meanwhile is counted with its parent.
+        std::iter::once(pid).chain(children).filter_map(processor_time).sum()
     }
 
     /// How many bytes of log there were ever.

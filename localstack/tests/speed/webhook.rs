@@ -1,13 +1,12 @@
 //! The door: deliveries that are new, one after the other in each of some environments.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use zixly_domain::Provider;
-use zixly_testkit::{Post, post};
+use zixly_testkit::Post;
 
 use crate::lambda::Environment;
 use crate::scene::Scene;
@@ -36,27 +35,6 @@ impl Served {
     pub fn processor_ms(&self, of: Duration) -> f64 {
         of.as_secs_f64() * 1000.0 / self.count as f64
     }
-}
-
-/// The function's settings, with PostgreSQL at `database_url`.
-pub fn settings(scene: &Scene, database_url: &str) -> BTreeMap<String, String> {
-    let secret = json!({
-        "database_url": database_url, "xero_webhook_key": post::XERO_KEY,
-        "hubspot_client_secret": post::HUBSPOT_SECRET, "shopify_client_secret": post::SHOPIFY_SECRET,
-    });
-    scene.aws.secret("webhook", &secret);
-    let mut settings = scene.settings("zixly-webhook");
-    for (name, value) in [
-        ("FUNCTION_SECRET_ARN", "webhook"),
-        ("HOOK_SECRET_PREFIX", "hooks/"),
-        ("PUBLIC_BASE_URL", post::BASE_URL),
-        ("JOB_QUEUE_URL", &format!("{}/000000000000/jobs", scene.aws.url)),
-        ("PAYLOAD_BUCKET", "payloads"),
-        ("COUNTER_TABLE", "counters"),
-    ] {
-        settings.insert(name.to_owned(), value.to_owned());
-    }
-    settings
 }
 
 /// Delivers for so long to all of these environments at once.

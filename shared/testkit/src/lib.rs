@@ -21,6 +21,6 @@ pub use database::{Role, TestDatabase, query, refusal};
 pub use local_aws::{ENVIRONMENT as AWS_ENVIRONMENT, LocalAws, SqsMessage, sqs_event};
 pub use log_lines::LogLines;
 pub use post::Post;
-pub use runtime_api::{Ending, FunctionProcess, function_binary, release_function_binary};
+pub use runtime_api::{Ending, FunctionProcess, function_binary, processor_time, release_function_binary};
 pub use servers::{AwsServer, PostgresServer};
 pub use terraform::Terraform;

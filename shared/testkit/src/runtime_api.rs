@@ -194,15 +194,9 @@ impl FunctionProcess {
         }
     }
 
-    /// The processor time that the function has taken since it was started, in hundredths of a second as Linux tells it.
+    /// The processor time that the function has taken since it was started.
     pub fn cpu_time(&self) -> Duration {
-        let pid = self.child.id().expect("the process runs");
-        let stat =
-            std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is ours to look at");
-        // What comes before is the program's name, in brackets.
-        let fields = stat.rsplit_once(") ").expect("a process has a name").1.split(' ');
-        let ticks = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("times are numbers"));
-        Duration::from_millis(10 * ticks.sum::<u64>())
+        self.child.id().and_then(processor_time).expect("the process runs")
     }
 
     async fn hand_over(&self, event: Value) -> (oneshot::Receiver<()>, oneshot::Receiver<Answer>) {
@@ -223,6 +217,16 @@ impl FunctionProcess {
         let log = self.log.take().expect("its log is in no file");
         LogLines::read(&log.await.expect("lines are read until there are no more"))
     }
+}
+
+/// The processor time that a process has taken, with its children that have ended, in hundredths of a second as Linux
+/// tells it; none of one that is gone.
+pub fn processor_time(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // What comes before is the program's name, in brackets.
+    let fields = stat.rsplit_once(") ").expect("a process has a name").1.split(' ');
+    let ticks = fields.skip(11).take(4).map(|ticks| ticks.parse::<u64>().expect("times are numbers"));
+    Some(Duration::from_millis(10 * ticks.sum::<u64>()))
 }
 
 impl Drop for FunctionProcess {
