@@ -226,7 +226,7 @@ impl Demo {
 
     async fn job(&self, job_id: JobId) -> anyhow::Result<Option<Job>> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
+        let tx = session.begin(self.tenant_id)?;
         let found = jobs::find(&tx, job_id).await?;
         tx.commit().await?;
         Ok(found)
@@ -234,7 +234,7 @@ impl Demo {
 
     async fn jobs(&self, provider: Provider, dedupe_key: &str) -> anyhow::Result<Vec<Job>> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
+        let tx = session.begin(self.tenant_id)?;
         let found = jobs::list_of_event(&tx, self.tenant_id, provider, dedupe_key).await?;
         tx.commit().await?;
         Ok(found)
@@ -320,7 +320,7 @@ impl Demo {
 
     async fn recorded(&self, job: &Job) -> anyhow::Result<(Vec<Step>, Vec<Entry>)> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
+        let tx = session.begin(self.tenant_id)?;
         let recorded = (
             steps::list(&tx, job.job_id).await?,
             ledger::list_of_job(&tx, self.tenant_id, job.job_id).await?,

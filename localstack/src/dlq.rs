@@ -164,7 +164,7 @@ async fn prepare_job(
     if owner.is_none_or(|(owner, _)| owner != tenant_id) {
         return Ok(no_job());
     }
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     let outcome = match jobs::find(&tx, job_id).await? {
         None => no_job(),
         Some(job) if failed_for(&job, letter) => {

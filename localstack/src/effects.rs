@@ -52,7 +52,7 @@ async fn show(installation: &Installation, job_id: JobId, json: bool) -> anyhow:
     let Some((tenant_id, tenant)) = ledger::find_tenant_of_job(&mut session, job_id).await? else {
         bail!("there is no job {job_id}, of whatever tenant");
     };
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     let entries = ledger::list_of_job(&tx, tenant_id, job_id).await?;
     tx.commit().await?;
     if json {

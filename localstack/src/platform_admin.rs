@@ -33,7 +33,7 @@ impl PlatformAdmin {
         let mut session = store.session().await?;
         let known = users::find(&mut session, user_id).await?;
         let tenant_id = known.map_or_else(TenantId::new, |(tenant_id, _)| tenant_id);
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         if known.is_none() {
             tenants::insert(&tx, tenant_id, &self.tenant).await?;
             users::insert(&tx, tenant_id, user_id, &self.email, Role::Admin).await?;

@@ -210,7 +210,7 @@ impl Tenant {
         let key = ApiKey::parse(&self.api_key);
         let key = key.context("the stack remembers an API key that is none: run `make down up`")?;
         let mut session = store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
+        let tx = session.begin(self.tenant_id)?;
         tenants::insert(&tx, self.tenant_id, self.names.business).await?;
         let new = NewKey {
             tenant_id: self.tenant_id,
@@ -243,7 +243,7 @@ impl Tenant {
 
             let mut session = store.session().await?;
             token_set_rows::insert(&mut session, token_set_id, *provider).await?;
-            let tx = session.begin(self.tenant_id).await?;
+            let tx = session.begin(self.tenant_id)?;
             let connection = NewConnection {
                 tenant_id: self.tenant_id,
                 token_set_id,
@@ -276,7 +276,7 @@ impl Tenant {
     /// Opens the endpoint and shakes hands with it, as Asana does while a webhook is made.
     async fn register_asana_webhook(&self, store: &Store) -> anyhow::Result<()> {
         let mut session = store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
+        let tx = session.begin(self.tenant_id)?;
         let workspace = self.accounts.iter().find(|(provider, _)| *provider == Provider::Asana);
         // By its account, since this role sees every tenant's connections.
         let workspace = workspace.map(|(_, account_id)| account_id.as_str());

@@ -43,7 +43,7 @@ impl App {
         let mut jobs = Vec::new();
         for poll in due {
             let mut session = store.session().await?;
-            let tx = session.begin(poll.tenant_id).await?;
+            let tx = session.begin(poll.tenant_id)?;
             let job_id = polls::start(&tx, &poll, self.poll_interval(poll.poll)).await?;
             tx.commit().await?;
             if let Some(job_id) = job_id {

@@ -26,10 +26,8 @@ async fn let_a_minute_pass(scene: &Scene) {
 async fn hear(scene: &Scene, tenant_id: TenantId, job_id: zixly_domain::JobId) {
     let store = scene.database.store(Role::Worker);
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
-    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
+    let claimed = jobs::claim(&mut session, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
     assert!(matches!(claimed, Claimed::Ours(_)));
-    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -141,7 +139,7 @@ async fn webhooks_are_checked_every_hour_and_at_once_where_the_account_was_conne
 
     let store = scene.database.superuser_store();
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
+    let tx = session.begin(tenant_id).unwrap();
     connections::poll_now(&tx, connection_id).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(started().await, 1);

@@ -160,7 +160,7 @@ async fn note_use(
     tenant_id: TenantId,
     api_key_id: ApiKeyId,
 ) -> Result<(), OpenError> {
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     api_keys::note_use(&tx, api_key_id).await?;
     Ok(tx.commit().await?)
 }

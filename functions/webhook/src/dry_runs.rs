@@ -121,7 +121,7 @@ fn parameters_of(event: &Event, workflow: Workflow) -> Result<Value, Problem> {
 async fn find_event(app: &App, caller: &Caller, event_id: EventId) -> Result<Option<Event>, OpenError> {
     let store = app.store().await?;
     let mut session = store.session().await?;
-    let tx = session.begin(caller.tenant_id).await?;
+    let tx = session.begin(caller.tenant_id)?;
     let event = triggers::find_event(&tx, caller.tenant_id, event_id).await?;
     tx.commit().await?;
     Ok(event)
@@ -141,7 +141,7 @@ async fn start_job(
     let idempotency = key.map(|key| Idempotency { key, request_hash });
     let store = app.store().await?;
     let mut session = store.session().await?;
-    let tx = session.begin(caller.tenant_id).await?;
+    let tx = session.begin(caller.tenant_id)?;
     let started =
         triggers::start_dry_run(&tx, caller.tenant_id, job, settings, &caller.name, idempotency).await?;
     tx.commit().await?;

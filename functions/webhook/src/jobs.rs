@@ -44,7 +44,7 @@ async fn find_job(app: &App, caller: &Caller, job_id: &str) -> Result<Option<Job
     let Ok(job_id) = job_id.parse::<JobId>() else { return Ok(None) };
     let store = app.store().await?;
     let mut session = store.session().await?;
-    let tx = session.begin(caller.tenant_id).await?;
+    let tx = session.begin(caller.tenant_id)?;
     let job = find(&tx, job_id).await?;
     tx.commit().await?;
     Ok(job)

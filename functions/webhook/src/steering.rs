@@ -45,7 +45,7 @@ pub(crate) async fn steer(app: &App, caller: &Caller, job_id: &str, wish: Wish) 
 async fn note(app: &App, caller: &Caller, job_id: JobId, wish: Wish) -> Result<Requested, OpenError> {
     let store = app.store().await?;
     let mut session = store.session().await?;
-    let tx = session.begin(caller.tenant_id).await?;
+    let tx = session.begin(caller.tenant_id)?;
     let requested = match wish {
         Wish::Cancel => requests::cancel(&tx, caller.tenant_id, job_id, &caller.name).await?,
         Wish::Retry => requests::retry(&tx, caller.tenant_id, job_id, &caller.name).await?,

@@ -210,7 +210,7 @@ async fn start_job(
     let idempotency = key.map(|key| Idempotency { key, request_hash });
     let store = app.store().await?;
     let mut session = store.session().await?;
-    let tx = session.begin(caller.tenant_id).await?;
+    let tx = session.begin(caller.tenant_id)?;
     let started = start(&tx, caller.tenant_id, job, &caller.name, idempotency).await?;
     tx.commit().await?;
     Ok(started)

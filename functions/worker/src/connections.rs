@@ -28,13 +28,23 @@ pub(crate) struct Access<'a> {
 }
 
 impl StepContext<'_> {
-    /// The tenant's connection to `provider`, as [`Access::connection`] finds it.
-    pub(crate) async fn connection(
+    /// The tenant's connection to `provider`: to `account_id`, or, without one, the only one there is.
+    pub(crate) fn connection(
         &self,
         provider: Provider,
         account_id: Option<&str>,
-    ) -> Result<Connection, StepError> {
-        self.access().connection(provider, account_id).await
+    ) -> Result<&Connection, StepError> {
+        let is_meant = |connection: &&Connection| {
+            connection.provider == provider && account_id.is_none_or(|id| connection.account_id == id)
+        };
+        let mut found = self.connections.iter().filter(is_meant);
+        match (found.next(), found.next()) {
+            (None, _) => Err(StepError::NotConnected(provider)),
+            (Some(_), Some(_)) => Err(StepError::SeveralConnected(provider)),
+            (Some(connection), None) if connection.healthy => Ok(connection),
+            // Known to be dead: nobody is called in vain.
+            (Some(_), None) => Err(StepError::NeedsAuthorisation(provider)),
+        }
     }
 
     /// Makes a call over the tenant's connection, as [`Access::call`] does.
@@ -48,31 +58,12 @@ impl StepContext<'_> {
     }
 
     pub(crate) fn access(&self) -> Access<'_> {
-        let Self { app, store, connectors, claim } = *self;
+        let Self { app, store, connectors, claim, .. } = *self;
         Access { app, store, connectors, tenant_id: claim.tenant_id }
     }
 }
 
 impl Access<'_> {
-    /// The tenant's connection to `provider`: to `account_id`, or, without one, the only one there is.
-    pub(crate) async fn connection(
-        &self,
-        provider: Provider,
-        account_id: Option<&str>,
-    ) -> Result<Connection, StepError> {
-        let mut session = self.store.session().await?;
-        let tx = session.begin(self.tenant_id).await?;
-        let mut found = connections::list(&tx, provider, account_id).await?;
-        tx.commit().await?;
-        match (found.pop(), found.is_empty()) {
-            (None, _) => Err(StepError::NotConnected(provider)),
-            (Some(_), false) => Err(StepError::SeveralConnected(provider)),
-            (Some(connection), true) if connection.healthy => Ok(connection),
-            // Known to be dead: nobody is called in vain.
-            (Some(_), true) => Err(StepError::NeedsAuthorisation(provider)),
-        }
-    }
-
     /// Makes a call with the connection's token; once more with a new token if that one is refused. What the
     /// provider says about the authorisation is noted on the connection.
     pub(crate) async fn call<T>(
@@ -97,7 +88,7 @@ impl Access<'_> {
                 "connection.needs_authorisation"
             );
             let mut session = self.store.session().await?;
-            let tx = session.begin(self.tenant_id).await?;
+            let tx = session.begin(self.tenant_id)?;
             connections::needs_authorisation(&tx, connection).await?;
             tx.commit().await?;
         }

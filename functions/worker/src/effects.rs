@@ -136,16 +136,12 @@ impl StepContext<'_> {
     }
 
     async fn intend(&self, new: &Write<'_>) -> Result<Intent, StepError> {
-        let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
-        let intent = effects::intend(&tx, self.claim, &new.into()).await?;
-        tx.commit().await?;
-        Ok(intent)
+        Ok(effects::intend(&mut self.store.session().await?, self.claim, &new.into()).await?)
     }
 
     async fn only_record(&self, new: &Write<'_>) -> Result<String, StepError> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
+        let tx = session.begin(self.claim.tenant_id)?;
         effects::dry_run(&tx, self.claim, &new.into()).await?;
         tx.commit().await?;
         Ok(NOT_MADE.to_owned())
@@ -158,7 +154,7 @@ impl StepContext<'_> {
             return Err(StepError::MayStillAppear(appears_within.saturating_sub(tried.ago)));
         }
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
+        let tx = session.begin(self.claim.tenant_id)?;
         effects::write_again(&tx, self.claim, tried.effect_id).await?;
         tx.commit().await?;
         Ok(tried.effect_id)
@@ -173,9 +169,7 @@ impl StepContext<'_> {
         began: Instant,
     ) -> Result<String, StepError> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
-        effects::done(&tx, effect_id, &record_id, by).await?;
-        tx.commit().await?;
+        effects::settle(&mut session, self.claim.tenant_id, effect_id, &record_id, by).await?;
         drop(session);
         log(new, effect_id, EffectStatus::Done, Some(by), began);
         await_point!("effect:settled");
@@ -184,7 +178,7 @@ impl StepContext<'_> {
 
     async fn refuse(&self, new: &Write<'_>, effect_id: EffectId, began: Instant) -> Result<(), StepError> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
+        let tx = session.begin(self.claim.tenant_id)?;
         effects::refused(&tx, self.claim, effect_id).await?;
         tx.commit().await?;
         log(new, effect_id, EffectStatus::Refused, None, began);
@@ -198,7 +192,7 @@ impl StepContext<'_> {
         began: Instant,
     ) -> Result<Sent, StepError> {
         let mut session = self.store.session().await?;
-        let tx = session.begin(self.claim.tenant_id).await?;
+        let tx = session.begin(self.claim.tenant_id)?;
         effects::unknown(&tx, self.claim, effect_id).await?;
         tx.commit().await?;
         log(new, effect_id, EffectStatus::Unknown, None, began);

@@ -119,6 +119,7 @@ mod tests {
             about: None,
             settings: Value::Null,
             is_dry_run: false,
+            done: Vec::new(),
         };
         let (events, began) = (JobEvents::new(queue), Instant::now());
         for status in [JobStatus::Running, JobStatus::Completed] {

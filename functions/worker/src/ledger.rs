@@ -144,7 +144,7 @@ pub async fn verify(
     let mut after = None;
     loop {
         let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let entries = ledger::list(&tx, tenant_id, since, after, PAGE).await?;
         tx.commit().await?;
         drop(session);
@@ -240,7 +240,7 @@ impl Comparison<'_> {
     async fn is_overwritten(&self, entry: &Entry) -> Result<bool, StoreError> {
         let Access { store, tenant_id, .. } = self.calls.access;
         let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let is_overwritten = ledger::is_overwritten(&tx, tenant_id, entry.effect_id).await?;
         tx.commit().await?;
         Ok(is_overwritten)
@@ -254,7 +254,7 @@ impl Comparison<'_> {
         }
         let Access { store, tenant_id, .. } = self.calls.access;
         let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let connection = connections::find(&tx, entry.provider, connection_id).await?;
         tx.commit().await?;
         let connection = connection.ok_or(StepError::NotConnected(entry.provider))?;

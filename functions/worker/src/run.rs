@@ -11,6 +11,7 @@ use zixly_queues::{JobEvent, Message};
 use zixly_store::{
     Store, StoreError,
     jobs::{self, Claim, Claimed},
+    steps::DoneStep,
 };
 
 use crate::{
@@ -44,7 +45,10 @@ impl App {
                 await_point!("job:claimed");
                 let (_, outcome) = tokio::join!(
                     self.come_back_soon(receipt_handle),
-                    self.run_claimed(StepContext { app: self, store, connectors, claim: &claim }, deadline)
+                    self.run_claimed(
+                        StepContext { app: self, store, connectors, claim: &claim, connections: Vec::new() },
+                        deadline
+                    )
                 );
                 self.ring_next_in_line(store, tenant_id).await;
                 match outcome {
@@ -95,12 +99,8 @@ impl App {
         tenant_id: TenantId,
         job_id: JobId,
     ) -> Result<Claimed, StoreError> {
-        let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
-        let claimed =
-            jobs::claim(&tx, tenant_id, job_id, self.config.lease, self.config.tenant_concurrency).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        let share = self.config.tenant_concurrency;
+        jobs::claim(&mut store.session().await?, tenant_id, job_id, self.config.lease, share).await
     }
 
     /// Should this worker die, its message comes back as soon as the lease has run out.
@@ -118,26 +118,34 @@ impl App {
 
     async fn run_claimed(&self, context: StepContext<'_>, deadline: SystemTime) -> Result<(), Unrecorded> {
         let StepContext { store, claim, .. } = context;
-        let mut run = JobRun::resume(context, deadline).await?;
+        let mut run = JobRun::resume(context, deadline);
         let outcome = workflows::run(&mut run).await;
         let metrics = metrics(claim, run.step_count());
-        match outcome {
-            Ok(result) => self.complete(store, claim, &result, &metrics).await,
-            Err(Halt::Wait { reason, due_at }) => self.wait(store, claim, reason, due_at).await,
-            Err(Halt::Cancelled) => self.cancel(store, claim, &metrics).await,
-            Err(Halt::Failed { reason }) => self.fail(store, claim, &reason, &metrics).await,
-            Err(Halt::Poisoned { reason }) => {
+        let halt = match outcome {
+            Ok(result) => match self.complete(store, claim, run.unrecorded(), &result, &metrics).await {
+                Ok(()) => return Ok(()),
+                // For the sake of its last step, perhaps.
+                Err(error) => run.record_last().await.err().unwrap_or(Halt::Unrecorded(error)),
+            },
+            // Whatever keeps the job from going on, what it has done is kept.
+            Err(halt) => run.record_last().await.err().unwrap_or(halt),
+        };
+        match halt {
+            Halt::Wait { reason, due_at } => self.wait(store, claim, reason, due_at).await,
+            Halt::Cancelled => self.cancel(store, claim, &metrics).await,
+            Halt::Failed { reason } => self.fail(store, claim, &reason, &metrics).await,
+            Halt::Poisoned { reason } => {
                 // Laid aside first: once the job has failed, nobody comes back to do it.
                 let message = Message::Ring { tenant_id: claim.tenant_id, job_id: claim.job_id };
                 self.bury(&message.to_body(), &reason).await?;
                 self.fail(store, claim, &reason, &metrics).await
             }
             // Another worker decides now.
-            Err(Halt::Unrecorded(StoreError::LeaseLost(job_id))) => {
+            Halt::Unrecorded(StoreError::LeaseLost(job_id)) => {
                 tracing::warn!("the lease on job {job_id} was lost, another worker goes on");
                 Ok(())
             }
-            Err(Halt::Unrecorded(error)) => Err(error.into()),
+            Halt::Unrecorded(error) => Err(error.into()),
         }
     }
 
@@ -145,14 +153,12 @@ impl App {
         &self,
         store: &Store,
         claim: &Claim,
+        last: Option<&DoneStep>,
         result: &Value,
         metrics: &Value,
-    ) -> Result<(), Unrecorded> {
-        let mut session = store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
-        jobs::complete(&tx, claim, result, metrics).await?;
-        tx.commit().await?;
-        drop(session);
+    ) -> Result<(), StoreError> {
+        jobs::complete(&mut store.session().await?, claim, last, result, metrics).await?;
+        await_point!(format!("recorded:{}", last.map_or("nothing", |step| step.name)).as_str());
         await_point!("job:ended");
         self.note_end(claim, JobStatus::Completed, metrics, None);
         Ok(())
@@ -166,7 +172,7 @@ impl App {
         metrics: &Value,
     ) -> Result<(), Unrecorded> {
         let mut session = store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
+        let tx = session.begin(claim.tenant_id)?;
         jobs::fail(&tx, claim, reason, metrics).await?;
         tx.commit().await?;
         self.note_end(claim, JobStatus::Failed, metrics, Some(reason));
@@ -175,7 +181,7 @@ impl App {
 
     async fn cancel(&self, store: &Store, claim: &Claim, metrics: &Value) -> Result<(), Unrecorded> {
         let mut session = store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
+        let tx = session.begin(claim.tenant_id)?;
         jobs::cancel(&tx, claim, metrics).await?;
         tx.commit().await?;
         self.note_end(claim, JobStatus::Cancelled, metrics, None);
@@ -190,7 +196,7 @@ impl App {
         due_at: Timestamp,
     ) -> Result<(), Unrecorded> {
         let mut session = store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
+        let tx = session.begin(claim.tenant_id)?;
         let due_at = jobs::wait(&tx, claim, reason, Some(due_at)).await?.unwrap_or(due_at);
         tx.commit().await?;
         drop(session);
@@ -216,11 +222,8 @@ impl App {
     }
 
     async fn try_next_in_line(&self, store: &Store, tenant_id: TenantId) -> Result<(), Unrecorded> {
-        let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
-        let next = jobs::next_in_line(&tx, tenant_id, self.config.tenant_concurrency).await?;
-        tx.commit().await?;
-        drop(session);
+        let share = self.config.tenant_concurrency;
+        let next = jobs::next_in_line(&mut store.session().await?, tenant_id, share).await?;
         match next {
             Some(job_id) => Ok(self.queue.ring(&[(tenant_id, job_id)]).await?),
             None => Ok(()),

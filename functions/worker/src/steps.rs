@@ -16,9 +16,10 @@ use zixly_domain::{MAX_ATTEMPTS, RecordAction, WaitingReason, backoff};
 use zixly_lambda_kit::Chain;
 use zixly_store::{
     Store, StoreError,
-    jobs::{self, Claim},
+    connections::Connection,
+    jobs::Claim,
     related_records::RelatedRecord,
-    steps::{self, Attempts},
+    steps::{self, Attempts, DoneStep},
 };
 
 use crate::{
@@ -40,12 +41,13 @@ pub(crate) struct Done<T> {
     output: T,
     records: Vec<RelatedRecord>,
     about: Option<String>,
+    business_key: Option<String>,
 }
 
 impl<T> Done<T> {
     /// A step that gives `output` and has touched no external record.
     pub(crate) fn new(output: T) -> Self {
-        Self { output, records: Vec::new(), about: None }
+        Self { output, records: Vec::new(), about: None, business_key: None }
     }
 
     /// Notes an external record that the step read, created or updated.
@@ -57,6 +59,12 @@ impl<T> Done<T> {
     /// Says what the job is about, in its owner's words.
     pub(crate) fn about(mut self, about: Option<String>) -> Self {
         self.about = about;
+        self
+    }
+
+    /// Says which business the job is, so that no poll starts another one for it.
+    pub(crate) fn taking_business(mut self, business_key: Option<String>) -> Self {
+        self.business_key = business_key;
         self
     }
 }
@@ -83,11 +91,20 @@ impl From<StoreError> for Halt {
 }
 
 /// A claimed job on its way through its workflow.
+///
+/// A step that is done is recorded with the beginning of the next one or with the end of the job, in one transaction:
+/// nothing but the workflow's own thinking lies between the two.
 pub(crate) struct JobRun<'a> {
     pub(crate) context: StepContext<'a>,
-    done: HashMap<String, Value>,
+    done: HashMap<&'a str, &'a Value>,
+    unrecorded: Option<Unrecorded>,
     position: u16,
     deadline: SystemTime,
+}
+
+struct Unrecorded {
+    step: DoneStep,
+    attempts: Attempts,
 }
 
 /// What a step has to work with.
@@ -96,17 +113,15 @@ pub(crate) struct StepContext<'a> {
     pub(crate) store: &'a Arc<Store>,
     pub(crate) connectors: &'a Arc<Connectors>,
     pub(crate) claim: &'a Claim,
+    /// The tenant's connections as they stood when the step began.
+    pub(crate) connections: Vec<Connection>,
 }
 
 impl<'a> JobRun<'a> {
     /// The run of a claimed job, with what earlier runs have recorded.
-    pub(crate) async fn resume(context: StepContext<'a>, deadline: SystemTime) -> Result<Self, StoreError> {
-        let mut session = context.store.session().await?;
-        let tx = session.begin(context.claim.tenant_id).await?;
-        let done = steps::list_done(&tx, context.claim).await?.into_iter().collect();
-        tx.commit().await?;
-        drop(session);
-        Ok(Self { context, done, position: 0, deadline })
+    pub(crate) fn resume(context: StepContext<'a>, deadline: SystemTime) -> Self {
+        let done = context.claim.done.iter().map(|(name, output)| (name.as_str(), output)).collect();
+        Self { context, done, unrecorded: None, position: 0, deadline }
     }
 
     /// What the job is to be run on.
@@ -125,6 +140,11 @@ impl<'a> JobRun<'a> {
         })
     }
 
+    /// The last step, if it is done and not recorded yet.
+    pub(crate) fn unrecorded(&self) -> Option<&DoneStep> {
+        self.unrecorded.as_ref().map(|unrecorded| &unrecorded.step)
+    }
+
     /// How many steps the run has come through.
     pub(crate) fn step_count(&self) -> u16 {
         self.position
@@ -137,21 +157,30 @@ impl<'a> JobRun<'a> {
         work: impl AsyncFnOnce(&StepContext<'_>) -> Result<Done<T>, StepError>,
     ) -> Result<T, Halt> {
         self.position += 1;
-        if let Some(output) = self.done.get(name) {
-            return from_recorded(name, output.clone());
+        if let Some(&output) = self.done.get(name) {
+            return from_recorded(name, output);
         }
         let timeout = self.time_for_a_step()?;
         let attempts = self.begin(name).await?;
         let span = info_span!("step", step = name, attempt = attempts.begun, provider = Empty);
-        match self.attempt(name, attempts, timeout, work).instrument(span).await {
-            Ok(output) => from_recorded(name, output),
-            Err(Halt::Unrecorded(error)) if error.is_passing() => {
-                // The database is in trouble, the worker is not: if it is back already, the attempt does not count.
-                let _ = self.note_wait(name).await;
-                Err(Halt::Unrecorded(error))
-            }
-            Err(halt) => Err(halt),
+        let step = match self.attempt(name, attempts, timeout, work).instrument(span).await {
+            Err(Halt::Unrecorded(error)) => return Err(self.uncounted(name, error).await),
+            outcome => outcome?,
+        };
+        let Unrecorded { step, .. } = self.unrecorded.insert(Unrecorded { step, attempts });
+        from_recorded(name, &step.output)
+    }
+
+    /// Records the last step, where nothing else does it.
+    pub(crate) async fn record_last(&mut self) -> Result<(), Halt> {
+        let Some(last) = self.unrecorded.take() else { return Ok(()) };
+        let recorded =
+            steps::record(&mut self.context.store.session().await?, self.context.claim, &last.step).await;
+        if let Err(error) = recorded {
+            return Err(self.not_recorded(&last, error).await);
         }
+        await_point!(format!("recorded:{}", last.step.name).as_str());
+        Ok(())
     }
 
     async fn attempt<T: Serialize>(
@@ -160,7 +189,7 @@ impl<'a> JobRun<'a> {
         attempts: Attempts,
         timeout: Duration,
         work: impl AsyncFnOnce(&StepContext<'_>) -> Result<Done<T>, StepError>,
-    ) -> Result<Value, Halt> {
+    ) -> Result<DoneStep, Halt> {
         let began = std::time::Instant::now();
         await_point!(format!("begun:{name}").as_str());
         let outcome = AssertUnwindSafe(tokio::time::timeout(timeout, Box::pin(work(&self.context))))
@@ -172,32 +201,51 @@ impl<'a> JobRun<'a> {
             Ok(Err(_)) => Err(StepError::TimedOut(timeout)),
             Err(_) => Err(StepError::Panicked),
         };
-        let recorded = match outcome {
-            Ok(done) => self.record(name, done).await.map_err(StepError::Store),
-            Err(error) => Err(error),
-        };
-        log(&recorded, began.elapsed());
-        await_point!(format!("recorded:{name}").as_str());
-        match recorded {
-            Ok(output) => Ok(output),
+        log(&outcome, began.elapsed());
+        match outcome {
+            Ok(done) => Ok(self.done_step(name, done)),
             Err(error) => Err(self.halt(name, attempts, error).await?),
         }
     }
 
+    async fn not_recorded(&self, last: &Unrecorded, error: StoreError) -> Halt {
+        let name = last.step.name;
+        if error.is_passing() {
+            return self.uncounted(name, error).await;
+        }
+        let refused = StepError::Store(error);
+        tracing::info!(step = name, outcome = "not recorded", error = %Chain(&refused), "step.finished");
+        match self.halt(name, last.attempts, refused).await {
+            Ok(halt) | Err(halt) => halt,
+        }
+    }
+
+    /// When the database is in trouble, the worker is not: if it is back already, the attempt does not count.
+    async fn uncounted(&self, name: &str, error: StoreError) -> Halt {
+        if error.is_passing() {
+            let _ = self.note_wait(name).await;
+        }
+        Halt::Unrecorded(error)
+    }
+
     async fn note_wait(&self, name: &str) -> Result<(), StoreError> {
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(self.context.claim.tenant_id).await?;
+        let tx = session.begin(self.context.claim.tenant_id)?;
         steps::waiting(&tx, self.context.claim, name).await?;
         tx.commit().await
     }
 
-    async fn begin(&self, name: &str) -> Result<Attempts, Halt> {
+    /// Begins an attempt, and records the step before it.
+    async fn begin(&mut self, name: &str) -> Result<Attempts, Halt> {
         let claim = self.context.claim;
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
-        let begun = steps::begin(&tx, claim, name, self.position).await?;
-        tx.commit().await?;
-        let attempts = begun.ok_or(Halt::Cancelled)?;
+        let begun = steps::begin(&mut session, claim, self.unrecorded(), name, self.position).await?;
+        drop(session);
+        await_point!(format!("recorded:{}", self.unrecorded().map_or("nothing", |step| step.name)).as_str());
+        self.unrecorded = None;
+        let begun = begun.ok_or(Halt::Cancelled)?;
+        self.context.connections = begun.connections;
+        let attempts = begun.attempts;
         let cut_off = attempts.begun.saturating_sub(attempts.failed + 1);
         if cut_off >= MAX_CUT_OFF {
             return Err(Halt::Poisoned {
@@ -209,23 +257,18 @@ impl<'a> JobRun<'a> {
         Ok(attempts)
     }
 
-    async fn record<T: Serialize>(&self, name: &str, mut done: Done<T>) -> Result<Value, StoreError> {
+    fn done_step<T: Serialize>(&self, name: &'static str, done: Done<T>) -> DoneStep {
         let claim = self.context.claim;
+        let Done { output, mut records, about, mut business_key } = done;
         if claim.is_dry_run {
-            done.records.retain(|record| record.action == RecordAction::Read);
+            records.retain(|record| record.action == RecordAction::Read);
+            business_key = None;
         }
-        let output = serde_json::to_value(&done.output).expect("an output is plain data");
-        let mut session = self.context.store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
-        steps::done(&tx, claim, name, &output, &done.records).await?;
-        if let Some(about) = &done.about {
-            jobs::name(&tx, claim, about).await?;
-        }
-        tx.commit().await?;
-        if let Some(about) = &done.about {
+        if let Some(about) = &about {
             self.context.app.job_events.name(claim, about);
         }
-        Ok(output)
+        let output = serde_json::to_value(&output).expect("an output is plain data");
+        DoneStep { name, output, records, about, business_key }
     }
 
     /// Records that the attempt gave nothing, and says what happens to the job.
@@ -237,7 +280,7 @@ impl<'a> JobRun<'a> {
             return Err(Halt::Unrecorded(error));
         }
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
+        let tx = session.begin(claim.tenant_id)?;
         let halt = match disposition {
             Disposition::Wait { reason, for_at_least } => {
                 steps::waiting(&tx, claim, name).await?;
@@ -289,8 +332,8 @@ fn for_the_owner(error: &StepError) -> String {
     }
 }
 
-fn from_recorded<T: DeserializeOwned>(name: &str, output: Value) -> Result<T, Halt> {
-    serde_json::from_value(output).map_err(|error| Halt::Poisoned {
+fn from_recorded<T: DeserializeOwned>(name: &str, output: &Value) -> Result<T, Halt> {
+    T::deserialize(output).map_err(|error| Halt::Poisoned {
         reason: format!("the recorded output of {name} cannot be read: {error}"),
     })
 }

@@ -221,7 +221,7 @@ async fn a_sweep_that_is_not_done_within_the_hour_fails_and_a_retry_looks_again(
 async fn retry(scene: &Scene, job_id: JobId) {
     let store = scene.database.store(Role::Webhook);
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     let requested = requests::retry(&tx, scene.tenant_id, job_id, "user/test").await.unwrap();
     assert_eq!(requested, Requested::Noted(JobStatus::Failed));
     tx.commit().await.unwrap();
@@ -236,7 +236,7 @@ async fn a_waiting_sweep_is_cancelled_before_its_time() {
     {
         let store = scene.database.store(Role::Webhook);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(scene.tenant_id).await.unwrap();
+        let tx = session.begin(scene.tenant_id).unwrap();
         requests::cancel(&tx, scene.tenant_id, job_id, "user/test").await.unwrap();
         tx.commit().await.unwrap();
     }

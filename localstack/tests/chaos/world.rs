@@ -247,7 +247,7 @@ impl World {
         let store = self.database.superuser_store();
         let mut session = store.session().await?;
         token_sets::insert(&mut session, token_set_id, provider).await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let new =
             NewConnection { tenant_id, token_set_id, provider, account_id: account, account_name: account };
         connections::insert(&tx, &new).await?;
@@ -273,7 +273,7 @@ impl World {
         let api_key = ApiKey::generate();
         let store = self.database.superuser_store();
         let mut session = store.session().await.expect("the database is up");
-        let tx = session.begin(tenant_id).await.expect("the database is up");
+        let tx = session.begin(tenant_id).expect("the database is up");
         let new =
             NewKey { tenant_id, name: "chaos", key_hash: &api_key.hash(), job_types: None, created_by: None };
         api_keys::insert(&tx, &new).await.expect("the key is new");
@@ -291,7 +291,7 @@ impl World {
     async fn watch(&self, tenant_id: TenantId, accounts: &Accounts) {
         let store = self.database.superuser_store();
         let mut session = store.session().await.expect("the database is up");
-        let tx = session.begin(tenant_id).await.expect("the database is up");
+        let tx = session.begin(tenant_id).expect("the database is up");
         let workspace = accounts.workspace.as_deref();
         let connection =
             connections::list(&tx, Provider::Asana, workspace).await.expect("the database is up");

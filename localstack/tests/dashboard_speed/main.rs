@@ -176,7 +176,7 @@ async fn views(database: &TestDatabase, tenant_id: TenantId) -> Vec<(&'static st
 async fn viewer(database: &TestDatabase, tenant_id: TenantId) -> String {
     let (user_id, store) = (UserId::new(), database.superuser_store());
     let mut session = store.session().await.expect("the server is up");
-    let tx = session.begin(tenant_id).await.expect("it is");
+    let tx = session.begin(tenant_id).expect("it is");
     users::insert(&tx, tenant_id, user_id, "viewer@example.com", UserRole::Viewer)
         .await
         .expect("it is taken");

@@ -141,7 +141,7 @@ impl Scene {
         let request = JobRequest { workflow: Workflow::XeroInvoiceToHubspot, parameters, business_key: None };
         let store = self.database.store(Role::Webhook);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let job_id = triggers::start_once(&tx, self.tenant_id, &request).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         job_id

@@ -287,7 +287,7 @@ async fn connect(database: &TestDatabase, accounts: &Accounts) -> Vec<Target> {
         if provider == Provider::Asana {
             let store = database.superuser_store();
             let mut session = store.session().await.unwrap();
-            let tx = session.begin(tenant_id).await.unwrap();
+            let tx = session.begin(tenant_id).unwrap();
             let new = NewEndpoint {
                 endpoint: &accounts.endpoint,
                 tenant_id,

@@ -76,7 +76,7 @@ impl BehindSecret {
     ) -> Result<T, E> {
         let store = self.store().await?;
         let mut session = store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let done = work(&tx).await?;
         tx.commit().await?;
         Ok(done)

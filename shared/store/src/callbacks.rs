@@ -67,7 +67,7 @@ pub async fn call_back(
     answer: &Value,
 ) -> Result<CalledBack, StoreError> {
     let token_hash = token_hash.as_slice();
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     let rows = tx.inner.query_typed(USE, &[(&token_hash, Type::BYTEA), (answer, Type::JSONB)]).await?;
     let Some(row) = rows.first() else {
         let rows = tx.inner.query_typed(LOOK, &[(&token_hash, Type::BYTEA)]).await?;

@@ -1,6 +1,7 @@
 //! Connections: a tenant's authorised links to accounts at providers.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
 use zixly_domain::{ConnectionId, JobId, Provider, TenantId, TokenSetId};
@@ -23,7 +24,7 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 const LIST: &str = "
-    select connection_id, token_set_id, account_id, status, created_at, updated_at
+    select connection_id, token_set_id, provider, account_id, status, created_at, updated_at
       from connections
      where provider = $1
        and (account_id = $2 or $2 is null)
@@ -31,7 +32,7 @@ const LIST: &str = "
      order by connection_id";
 
 const FIND: &str = "
-    select connection_id, token_set_id, account_id, status, created_at, updated_at
+    select connection_id, token_set_id, provider, account_id, status, created_at, updated_at
       from connections
      where provider = $1
        and connection_id = $2
@@ -96,6 +97,8 @@ pub struct Connection {
     pub connection_id: ConnectionId,
     /// The tokens that open it.
     pub token_set_id: TokenSetId,
+    /// Where the account is.
+    pub provider: Provider,
     /// The provider's id of the account.
     pub account_id: String,
     /// False once the provider has said that someone must authorise it again.
@@ -104,6 +107,36 @@ pub struct Connection {
     pub created_at: Timestamp,
     /// When it was last connected again, or found to need it.
     pub updated_at: Timestamp,
+}
+
+/// A [`Connection`] as `record_step` states it.
+#[derive(Deserialize)]
+pub(crate) struct StatedConnection {
+    connection_id: ConnectionId,
+    token_set_id: TokenSetId,
+    provider: String,
+    account_id: String,
+    healthy: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl TryFrom<StatedConnection> for Connection {
+    type Error = StoreError;
+
+    fn try_from(stated: StatedConnection) -> Result<Self, StoreError> {
+        let StatedConnection {
+            connection_id,
+            token_set_id,
+            provider,
+            account_id,
+            healthy,
+            created_at,
+            updated_at,
+        } = stated;
+        let provider = provider.parse()?;
+        Ok(Self { connection_id, token_set_id, provider, account_id, healthy, created_at, updated_at })
+    }
 }
 
 /// What is needed to make a connection.
@@ -261,6 +294,7 @@ fn from_row(row: &Row) -> Result<Connection, StoreError> {
     Ok(Connection {
         connection_id: ConnectionId(row.try_get("connection_id")?),
         token_set_id: TokenSetId(row.try_get("token_set_id")?),
+        provider: row.try_get::<_, &str>("provider")?.parse()?,
         account_id: row.try_get("account_id")?,
         healthy: row.try_get::<_, &str>("status")? == "HEALTHY",
         created_at: row.try_get("created_at")?,

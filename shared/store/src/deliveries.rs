@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::{
     Row,
-    types::{Json, ToSql, Type},
+    types::{Json, Type},
 };
 use uuid::Uuid;
 use zixly_domain::{
@@ -15,7 +15,7 @@ use zixly_domain::{
 };
 
 use crate::{
-    Session, StoreError,
+    Parameter, Session, StoreError,
     audit::{self, Deed},
 };
 
@@ -113,7 +113,7 @@ pub async fn find(
     tenant_id: TenantId,
     delivery_id: DeliveryId,
 ) -> Result<Option<Kept>, StoreError> {
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     let rows =
         tx.inner.query_typed(FIND, &[(&tenant_id.0, Type::UUID), (&delivery_id.0, Type::UUID)]).await?;
     tx.commit().await?;
@@ -137,7 +137,7 @@ pub async fn replay(
     deed: &Deed<'_>,
 ) -> Result<Filed, StoreError> {
     let given = Given::new(received);
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     let rows = tx.inner.query_typed(FILE, &given.parameters(received, &Some(tenant_id.0))).await?;
     audit::record(&tx, tenant_id, deed).await?;
     tx.commit().await?;
@@ -211,7 +211,7 @@ impl<'a> Given<'a> {
         &'b self,
         received: &'b Received<'_>,
         replayed_for: &'b Option<Uuid>,
-    ) -> [(&'b (dyn ToSql + Sync), Type); 10] {
+    ) -> [Parameter<'b>; 10] {
         [
             (&received.delivery_id.0, Type::UUID),
             (&self.provider, Type::TEXT),

@@ -5,21 +5,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::{Row, types::Type};
-use zixly_domain::{ConnectionId, EffectId, EffectStatus, JobId, Provider};
+use uuid::Uuid;
+use zixly_domain::{ConnectionId, EffectId, JobId, Provider, TenantId};
 
 use crate::{
-    StoreError, TenantTx,
+    Parameter, Session, StoreError, TenantTx,
     jobs::{self, Claim},
 };
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
-    ("effects::LOCK_TARGET", LOCK_TARGET),
-    ("effects::FIND", FIND),
-    ("effects::UNSETTLED_ELSEWHERE", UNSETTLED_ELSEWHERE),
-    ("effects::INSERT", INSERT),
-    ("effects::TAKE_OVER", TAKE_OVER),
+    ("effects::INTEND", INTEND),
+    ("effects::SETTLE", SETTLE),
     ("effects::WRITE_AGAIN", WRITE_AGAIN),
-    ("effects::DONE", DONE),
     ("effects::REFUSED", REFUSED),
     ("effects::UNKNOWN", UNKNOWN),
     ("effects::DRY_RUN", DRY_RUN),
@@ -27,32 +24,9 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("effects::LIST_ASANA_PROJECTS", LIST_ASANA_PROJECTS),
 ];
 
-/// Until the transaction ends. Intents on one record are stated one after the other.
-const LOCK_TARGET: &str = "select pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 0))";
-
-const FIND: &str = "
-    select effect_id, status, provider_record_id, intended_at,
-           extract(epoch from clock_timestamp() - intended_at)::float8 as seconds_ago
-      from effects
-     where effect_key = $1
-       for update";
-
-/// A job that has ended will settle nothing any more, so it holds nobody up.
-const UNSETTLED_ELSEWHERE: &str = "
-    select e.job_id
-      from effects e
-      join pipeline_jobs j on j.tenant_id = e.tenant_id and j.job_id = e.job_id
-     where e.connection_id is not distinct from $1
-       and e.target = $2
-       and e.status = 'INTENDED'
-       and e.job_id <> $3
-       and j.status in ('QUEUED', 'RUNNING')
-     limit 1";
-
-const INSERT: &str = "
-    insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
-                         request, status)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'INTENDED')";
+/// `migrations/0018_engine.sql` says what they do; each is one round trip.
+const INTEND: &str = "select * from intend_effect($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const SETTLE: &str = "select settle_effect($1, $2, $3, $4)";
 
 /// In the words of the index that is made for it.
 const LIST_ASANA_PROJECTS: &str = "
@@ -63,24 +37,10 @@ const LIST_ASANA_PROJECTS: &str = "
      union
     select resource_id from webhook_endpoints where connection_id = $1";
 
-/// What was refused is meant anew; what is in doubt keeps the time at which it was sent.
-const TAKE_OVER: &str = "
-    update effects
-       set job_id = $2, step = $3, status = 'INTENDED', settled_at = null,
-           intended_at = case when status = 'REFUSED' then now() else intended_at end,
-           writes = case when status = 'REFUSED' then writes + 1 else writes end
-     where effect_id = $1";
-
 const WRITE_AGAIN: &str = "
     update effects
        set intended_at = now(), writes = writes + 1
      where effect_id = $1 and status = 'INTENDED'";
-
-/// By whoever knows, whatever has become of the lease: it is a fact about the provider's system.
-const DONE: &str = "
-    update effects
-       set status = 'DONE', provider_record_id = $2, settled_by = $3, settled_at = now()
-     where effect_id = $1 and status <> 'DONE'";
 
 const REFUSED: &str = "
     update effects
@@ -96,7 +56,7 @@ const UNKNOWN: &str = "
 const DRY_RUN: &str = "
     insert into effects (tenant_id, effect_id, effect_key, job_id, step, connection_id, provider, target, action,
                          request, status, settled_at)
-    values ($1, $2, 'dry-run/' || $4::uuid::text || '/' || $3, $4, $5, $6, $7, $8, $9, $10, 'DRY_RUN', now())
+    values ($1, $3, 'dry-run/' || $2::uuid::text || '/' || $4, $2, $5, $6, $7, $8, $9, $10, 'DRY_RUN', now())
     on conflict on constraint effects_once do nothing";
 
 /// In the words of the index that is made for it.
@@ -188,30 +148,52 @@ impl SettledBy {
     }
 }
 
-/// States the intent to write, before writing. The transaction must be committed before the write is made.
-pub async fn intend(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<Intent, StoreError> {
-    jobs::hold(tx, claim).await?;
-    let connection_id = new.connection_id.map(|id| id.to_string()).unwrap_or_default();
-    tx.inner.query_typed(LOCK_TARGET, &[(&connection_id, Type::TEXT), (&new.target, Type::TEXT)]).await?;
-    let rows = tx.inner.query_typed(FIND, &[(&new.effect_key, Type::TEXT)]).await?;
-    let known = rows.first();
-    let status: Option<EffectStatus> =
-        known.map(|row| row.try_get::<_, &str>("status")).transpose()?.map(str::parse).transpose()?;
-    if let (Some(row), Some(EffectStatus::Done)) = (known, status) {
-        return Ok(Intent::Done(row.try_get("provider_record_id")?));
+/// A [`NewEffect`] as statements take it, under an id of its own.
+struct EffectRow<'a> {
+    effect_id: EffectId,
+    connection_id: Option<Uuid>,
+    provider: &'static str,
+    new: &'a NewEffect<'a>,
+}
+
+impl<'a> EffectRow<'a> {
+    fn new(new: &'a NewEffect<'a>) -> Self {
+        let connection_id = new.connection_id.map(|id| id.0);
+        Self { effect_id: EffectId::new(), connection_id, provider: new.provider.as_str(), new }
     }
-    if status == Some(EffectStatus::Unknown) {
-        return Ok(Intent::Unknown);
+
+    fn parameters(&self) -> [Parameter<'_>; 8] {
+        let Self { effect_id, connection_id, provider, new } = self;
+        [
+            (&effect_id.0, Type::UUID),
+            (&new.effect_key, Type::TEXT),
+            (&new.step, Type::TEXT),
+            (connection_id, Type::UUID),
+            (provider, Type::TEXT),
+            (&new.target, Type::TEXT),
+            (&new.action, Type::TEXT),
+            (new.request, Type::JSONB),
+        ]
     }
-    if let Some(job_id) = unsettled_elsewhere(tx, claim, new).await? {
-        return Ok(Intent::HeldBy(job_id));
-    }
-    let Some(row) = known else { return Ok(Intent::Write(insert(tx, claim, new, INSERT).await?)) };
-    let effect_id = EffectId(row.try_get("effect_id")?);
-    take_over(tx, claim, new, effect_id).await?;
-    match status {
-        Some(EffectStatus::Refused) => Ok(Intent::Write(effect_id)),
-        _ => Ok(Intent::LookFirst(tried_from_row(row, effect_id)?)),
+}
+
+/// States the intent to write, before writing.
+pub async fn intend(
+    session: &mut Session<'_>,
+    claim: &Claim,
+    new: &NewEffect<'_>,
+) -> Result<Intent, StoreError> {
+    let row = EffectRow::new(new);
+    let parameters = [&claim.key()[..], &row.parameters()].concat();
+    let rows = session.client().query_typed(INTEND, &parameters).await?;
+    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
+    let effect_id = || -> Result<EffectId, StoreError> { Ok(EffectId(row.try_get("effect_id")?)) };
+    match row.try_get("intent")? {
+        "WRITE" => Ok(Intent::Write(effect_id()?)),
+        "LOOK" => Ok(Intent::LookFirst(tried_from_row(row, effect_id()?)?)),
+        "DONE" => Ok(Intent::Done(row.try_get("provider_record_id")?)),
+        "UNKNOWN" => Ok(Intent::Unknown),
+        _ => Ok(Intent::HeldBy(JobId(row.try_get("held_by")?))),
     }
 }
 
@@ -225,71 +207,12 @@ fn tried_from_row(row: &Row, effect_id: EffectId) -> Result<Tried, StoreError> {
     })
 }
 
-async fn unsettled_elsewhere(
-    tx: &TenantTx<'_>,
-    claim: &Claim,
-    new: &NewEffect<'_>,
-) -> Result<Option<JobId>, StoreError> {
-    let rows = tx
-        .inner
-        .query_typed(
-            UNSETTLED_ELSEWHERE,
-            &[
-                (&new.connection_id.map(|id| id.0), Type::UUID),
-                (&new.target, Type::TEXT),
-                (&claim.job_id.0, Type::UUID),
-            ],
-        )
-        .await?;
-    rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
-}
-
 /// Records a write that is not made, since its job is a dry run. A second time it changes nothing.
 pub async fn dry_run(tx: &TenantTx<'_>, claim: &Claim, new: &NewEffect<'_>) -> Result<(), StoreError> {
     jobs::hold(tx, claim).await?;
-    insert(tx, claim, new, DRY_RUN).await?;
-    Ok(())
-}
-
-async fn insert(
-    tx: &TenantTx<'_>,
-    claim: &Claim,
-    new: &NewEffect<'_>,
-    statement: &str,
-) -> Result<EffectId, StoreError> {
-    let effect_id = EffectId::new();
-    tx.inner
-        .execute_typed(
-            statement,
-            &[
-                (&claim.tenant_id.0, Type::UUID),
-                (&effect_id.0, Type::UUID),
-                (&new.effect_key, Type::TEXT),
-                (&claim.job_id.0, Type::UUID),
-                (&new.step, Type::TEXT),
-                (&new.connection_id.map(|id| id.0), Type::UUID),
-                (&new.provider.as_str(), Type::TEXT),
-                (&new.target, Type::TEXT),
-                (&new.action, Type::TEXT),
-                (new.request, Type::JSONB),
-            ],
-        )
-        .await?;
-    Ok(effect_id)
-}
-
-async fn take_over(
-    tx: &TenantTx<'_>,
-    claim: &Claim,
-    new: &NewEffect<'_>,
-    effect_id: EffectId,
-) -> Result<(), StoreError> {
-    tx.inner
-        .execute_typed(
-            TAKE_OVER,
-            &[(&effect_id.0, Type::UUID), (&claim.job_id.0, Type::UUID), (&new.step, Type::TEXT)],
-        )
-        .await?;
+    let row = EffectRow::new(new);
+    let of_job: [Parameter<'_>; 2] = [(&claim.tenant_id.0, Type::UUID), (&claim.job_id.0, Type::UUID)];
+    tx.inner.execute_typed(DRY_RUN, &[&of_job[..], &row.parameters()].concat()).await?;
     Ok(())
 }
 
@@ -300,23 +223,22 @@ pub async fn write_again(tx: &TenantTx<'_>, claim: &Claim, effect_id: EffectId) 
     Ok(())
 }
 
-/// Records that the write was made, with the provider's id of the record.
-pub async fn done(
-    tx: &TenantTx<'_>,
+/// Records that the write was made, with the provider's id of the record; by whoever knows, whatever has become of the
+/// claim.
+pub async fn settle(
+    session: &mut Session<'_>,
+    tenant_id: TenantId,
     effect_id: EffectId,
     provider_record_id: &str,
     settled_by: SettledBy,
 ) -> Result<(), StoreError> {
-    tx.inner
-        .execute_typed(
-            DONE,
-            &[
-                (&effect_id.0, Type::UUID),
-                (&provider_record_id, Type::TEXT),
-                (&settled_by.as_str(), Type::TEXT),
-            ],
-        )
-        .await?;
+    let parameters: [Parameter<'_>; 4] = [
+        (&tenant_id.0, Type::UUID),
+        (&effect_id.0, Type::UUID),
+        (&provider_record_id, Type::TEXT),
+        (&settled_by.as_str(), Type::TEXT),
+    ];
+    session.client().query_typed_one(SETTLE, &parameters).await?;
     Ok(())
 }
 

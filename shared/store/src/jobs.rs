@@ -3,19 +3,24 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use tokio_postgres::{Row, types::Type};
+use serde_json::Value;
+use tokio_postgres::{
+    Row,
+    types::{Json, Type},
+};
 use uuid::Uuid;
 use zixly_domain::{DeliveryId, EventId, JobId, JobStatus, Provider, TenantId, WaitingReason};
 
-use crate::{Session, StoreError, TenantTx};
+use crate::{
+    Parameter, Session, StoreError, TenantTx,
+    steps::{DoneRow, DoneStep},
+};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::CLAIM", CLAIM),
     ("jobs::FIND", FIND),
     ("jobs::LIST_OF_EVENT", LIST_OF_EVENT),
     ("jobs::HOLD", HOLD),
-    ("jobs::NAME", NAME),
     ("jobs::WAIT", WAIT),
     ("jobs::COMPLETE", COMPLETE),
     ("jobs::FAIL", FAIL),
@@ -25,9 +30,10 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("jobs::NEXT_IN_LINE", NEXT_IN_LINE),
 ];
 
-/// Takes a job that is due, or whose worker's lease has run out, or that somebody wants something of, and removes its
-/// doorbell: it has been heard.
-const CLAIM: &str = include_str!("claim.sql");
+/// `migrations/0018_engine.sql` says what they do; each is one round trip.
+const CLAIM: &str = "select * from claim_job($1, $2, $3, $4)";
+const COMPLETE: &str = "select complete_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const NEXT_IN_LINE: &str = "select next_in_line($1, $2)";
 
 const FIND: &str = "
     select job_id, job_type, status, about, result, error_message, waiting_reason, due_at, lease_expires_at,
@@ -53,9 +59,6 @@ const HOLD: &str = "
      where job_id = $1 and fence = $2 and status = 'RUNNING'
        for no key update";
 
-const NAME: &str =
-    "update pipeline_jobs set about = $3 where job_id = $1 and fence = $2 and status = 'RUNNING'";
-
 /// Also hangs the doorbell up again, to be rung when the wait is over: at once, if somebody wants something of the job.
 /// Without a due time someone else rings it.
 const WAIT: &str = "
@@ -76,12 +79,6 @@ const WAIT: &str = "
     )
     select due_at from waiting";
 
-const COMPLETE: &str = "
-    update pipeline_jobs
-       set status = 'COMPLETED', result = $3, metrics = $4, completed_at = now(), lease_expires_at = null,
-           request = null, requested_at = null
-     where job_id = $1 and fence = $2 and status = 'RUNNING'";
-
 const FAIL: &str = "
     update pipeline_jobs
        set status = 'FAILED', error_message = $3, metrics = $4, completed_at = now(), lease_expires_at = null,
@@ -93,28 +90,6 @@ const CANCEL: &str = "
        set status = 'CANCELLED', metrics = $3, completed_at = now(), lease_expires_at = null,
            request = null, requested_at = null
      where job_id = $1 and fence = $2 and status = 'RUNNING'";
-
-/// Only while there is room, and none that was told to come already.
-const NEXT_IN_LINE: &str = "
-    with next as (
-        update pipeline_jobs
-           set due_at = now()
-         where job_id = (
-               select job_id
-                 from pipeline_jobs
-                where tenant_id = $1 and waiting_reason = 'fair share' and due_at > now()
-                  and (select count(*) from pipeline_jobs
-                        where tenant_id = $1 and status = 'RUNNING' and lease_expires_at > now()) < $2
-                order by job_id
-                limit 1
-                  for update skip locked)
-        returning tenant_id, job_id
-    ), doorbell as (
-        insert into outbox (tenant_id, job_id)
-        select tenant_id, job_id from next
-        on conflict (tenant_id, job_id) do update set ring_at = excluded.ring_at
-    )
-    select job_id from next";
 
 /// The right to run a job, for as long as its lease lasts. A worker that is paused beyond that may still be
 /// calling a provider when the next one starts: that is what an effect's intent row is for.
@@ -148,6 +123,15 @@ pub struct Claim {
     pub settings: Value,
     /// Whether it only says what it would write.
     pub is_dry_run: bool,
+    /// The steps that are done, with their outputs, in order.
+    pub done: Vec<(String, Value)>,
+}
+
+impl Claim {
+    /// What the engine's functions of the database know a claim by.
+    pub(crate) fn key(&self) -> [Parameter<'_>; 3] {
+        [(&self.tenant_id.0, Type::UUID), (&self.job_id.0, Type::UUID), (&self.fence, Type::INT8)]
+    }
 }
 
 /// What a worker found when it tried to claim a job.
@@ -197,34 +181,40 @@ pub struct Job {
     lease_expires_at: Option<Timestamp>,
 }
 
-/// Tries to claim the transaction's tenant's job for `lease`. While `share` jobs of the tenant are running it stands in
-/// line instead; about as many, since two claims at the same moment do not see each other.
+/// Tries to claim the tenant's job for `lease`. While `share` jobs of the tenant are running it stands in line instead;
+/// about as many, since two claims at the same moment do not see each other.
 pub async fn claim(
-    tx: &TenantTx<'_>,
+    session: &mut Session<'_>,
     tenant_id: TenantId,
     job_id: JobId,
     lease: Duration,
     share: u32,
 ) -> Result<Claimed, StoreError> {
     let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX) as f64;
-    let rows = tx
-        .inner
+    let rows = session
+        .client()
         .query_typed(
             CLAIM,
-            &[(&job_id.0, Type::UUID), (&lease_ms, Type::FLOAT8), (&i64::from(share), Type::INT8)],
+            &[
+                (&tenant_id.0, Type::UUID),
+                (&job_id.0, Type::UUID),
+                (&lease_ms, Type::FLOAT8),
+                (&i64::from(share), Type::INT8),
+            ],
         )
         .await?;
-    if let Some(row) = rows.first() {
+    let Some(row) = rows.first() else { return Ok(Claimed::Unknown) };
+    let status: JobStatus = row.try_get::<_, &str>("status")?.parse()?;
+    if row.try_get("is_claimed")? {
         let claim = Box::new(claim_from_row(row, tenant_id, job_id)?);
-        let is_cancelled = row.try_get::<_, &str>("status")? == JobStatus::Cancelled.as_str();
+        let is_cancelled = status == JobStatus::Cancelled;
         return Ok(if is_cancelled { Claimed::Cancelled(claim) } else { Claimed::Ours(claim) });
     }
-    let Some(job) = find(tx, job_id).await? else { return Ok(Claimed::Unknown) };
-    Ok(match (job.status, job.lease_expires_at) {
-        (JobStatus::Running, Some(until)) => Claimed::Held(until),
-        (status, _) if status.is_final() => Claimed::Ended(status),
-        _ if job.waiting_reason == Some(WaitingReason::FairShare) => Claimed::InLine,
-        _ => Claimed::NotDue(job.due_at),
+    Ok(match (status, row.try_get("lease_expires_at")?, waiting_reason(row)?) {
+        (JobStatus::Running, Some(until), _) => Claimed::Held(until),
+        (status, ..) if status.is_final() => Claimed::Ended(status),
+        (.., Some(WaitingReason::FairShare)) => Claimed::InLine,
+        _ => Claimed::NotDue(row.try_get("due_at")?),
     })
 }
 
@@ -255,15 +245,13 @@ pub async fn list_of_event(
 /// asked after the transaction that made the room, or that put a job into the line, is committed: then one of the two
 /// sees the other.
 pub async fn next_in_line(
-    tx: &TenantTx<'_>,
+    session: &mut Session<'_>,
     tenant_id: TenantId,
     share: u32,
 ) -> Result<Option<JobId>, StoreError> {
-    let rows = tx
-        .inner
-        .query_typed(NEXT_IN_LINE, &[(&tenant_id.0, Type::UUID), (&i64::from(share), Type::INT8)])
-        .await?;
-    rows.first().map(|row| Ok(JobId(row.try_get("job_id")?))).transpose()
+    let parameters: [Parameter<'_>; 2] = [(&tenant_id.0, Type::UUID), (&i64::from(share), Type::INT8)];
+    let row = session.client().query_typed_one(NEXT_IN_LINE, &parameters).await?;
+    Ok(row.try_get::<_, Option<Uuid>>(0)?.map(JobId))
 }
 
 /// How many jobs there are of each status, of all tenants together.
@@ -286,18 +274,6 @@ pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<bool, Store
         tx.inner.query_typed(HOLD, &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8)]).await?;
     let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
     Ok(row.try_get::<_, Option<bool>>("is_to_be_cancelled")? == Some(true))
-}
-
-/// Says what the job is about, in the words of its owner.
-pub async fn name(tx: &TenantTx<'_>, claim: &Claim, about: &str) -> Result<(), StoreError> {
-    let changed = tx
-        .inner
-        .execute_typed(
-            NAME,
-            &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8), (&about, Type::TEXT)],
-        )
-        .await?;
-    held(claim, changed)
 }
 
 /// Gives the job back until `due_at`, or until someone rings if that is none. Gives the time at which it is really due:
@@ -324,26 +300,19 @@ pub async fn wait(
     Ok(row.try_get("due_at")?)
 }
 
-/// Ends the job well.
+/// Ends the job well, with its last step that is done, if that is not recorded yet.
 pub async fn complete(
-    tx: &TenantTx<'_>,
+    session: &mut Session<'_>,
     claim: &Claim,
+    last: Option<&DoneStep>,
     result: &Value,
     metrics: &Value,
 ) -> Result<(), StoreError> {
-    let changed = tx
-        .inner
-        .execute_typed(
-            COMPLETE,
-            &[
-                (&claim.job_id.0, Type::UUID),
-                (&claim.fence, Type::INT8),
-                (result, Type::JSONB),
-                (metrics, Type::JSONB),
-            ],
-        )
-        .await?;
-    held(claim, changed)
+    let last = DoneRow::from(last);
+    let ended: [Parameter<'_>; 2] = [(result, Type::JSONB), (metrics, Type::JSONB)];
+    let parameters = [&claim.key()[..], &last.parameters(), &ended].concat();
+    let is_held: bool = session.client().query_typed_one(COMPLETE, &parameters).await?.try_get(0)?;
+    held(claim, is_held.into())
 }
 
 /// Ends the job badly; `reason` is for its owner.
@@ -393,9 +362,14 @@ fn claim_from_row(row: &Row, tenant_id: TenantId, job_id: JobId) -> Result<Claim
         event_id: row.try_get::<_, Option<Uuid>>("event_id")?.map(EventId),
         delivery_id: row.try_get::<_, Option<Uuid>>("delivery_id")?.map(DeliveryId),
         triggered_by: row.try_get("triggered_by")?,
-        settings: row.try_get::<_, Option<Value>>("settings")?.unwrap_or_else(|| Value::Object(Map::new())),
+        settings: row.try_get("settings")?,
         is_dry_run: row.try_get("is_dry_run")?,
+        done: row.try_get::<_, Json<_>>("done")?.0,
     })
+}
+
+fn waiting_reason(row: &Row) -> Result<Option<WaitingReason>, StoreError> {
+    Ok(row.try_get::<_, Option<&str>>("waiting_reason")?.map(str::parse).transpose()?)
 }
 
 fn job_from_row(row: &Row) -> Result<Job, StoreError> {
@@ -406,7 +380,7 @@ fn job_from_row(row: &Row) -> Result<Job, StoreError> {
         about: row.try_get("about")?,
         result: row.try_get("result")?,
         error_message: row.try_get("error_message")?,
-        waiting_reason: row.try_get::<_, Option<&str>>("waiting_reason")?.map(str::parse).transpose()?,
+        waiting_reason: waiting_reason(row)?,
         due_at: row.try_get("due_at")?,
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,

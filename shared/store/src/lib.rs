@@ -36,6 +36,7 @@ pub mod webhook_endpoints;
 pub mod workflow_settings;
 
 pub use error::{Complaint, StoreError};
+use store::Parameter;
 pub use store::{Session, Store, TenantTx};
 
 /// Every statement of the crate with its name, so that a test can try each one on the migrated schema.
@@ -53,7 +54,6 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         oauth_requests::STATEMENTS,
         polls::STATEMENTS,
         privacy::STATEMENTS,
-        related_records::STATEMENTS,
         requests::STATEMENTS,
         retention::STATEMENTS,
         steps::STATEMENTS,

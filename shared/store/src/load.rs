@@ -87,7 +87,7 @@ async fn make_tenants(session: &mut Session<'_>, count: u32) -> Result<Vec<Tenan
     let mut made = Vec::new();
     for number in 1..=count {
         let tenant_id = TenantId::new();
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         tenants::insert(&tx, tenant_id, &format!("Seeded {number:03}")).await?;
         for workflow in WORKFLOWS {
             workflow_settings::set(&tx, tenant_id, workflow, true, &serde_json::json!({})).await?;

@@ -104,8 +104,7 @@ pub async fn load_all(session: &mut Session<'_>) -> Result<Vec<Value>, StoreErro
 /// Adds up to `limit` rows that were not written for an hour to their function's sum, all at one moment. Gives how many
 /// they were.
 pub async fn fold_idle(session: &mut Session<'_>, limit: i64) -> Result<usize, StoreError> {
-    let tx = session.begin_unbound().await?;
-    tx.bind(None).await?;
+    let tx = session.begin_unbound()?;
     tx.inner.query_typed(LOCK_SUMS, &[]).await?;
     let idle = tx.inner.query_typed(TAKE_IDLE, &[(&limit, Type::INT8)]).await?;
     let mut sums: Vec<(&str, Value)> = Vec::new();

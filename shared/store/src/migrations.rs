@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0015_admin", include_str!("../../../migrations/0015_admin.sql")),
     ("0016_job_lag", include_str!("../../../migrations/0016_job_lag.sql")),
     ("0017_file_delivery", include_str!("../../../migrations/0017_file_delivery.sql")),
+    ("0018_engine", include_str!("../../../migrations/0018_engine.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.

@@ -17,7 +17,6 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("polls::START", START),
     ("polls::CURSOR", CURSOR),
     ("polls::SET_CURSOR", SET_CURSOR),
-    ("polls::TAKE_BUSINESS", TAKE_BUSINESS),
 ];
 
 const FIND_DUE: &str = "select tenant_id, connection_id, job_type from find_due_polls($1, $2, $3, $4)";
@@ -47,13 +46,6 @@ const SET_CURSOR: &str = "
 
 /// Where another job has the key already, that one is the business's. Of two that take it in the same moment one is
 /// refused by the constraint, and finds it taken the next time.
-const TAKE_BUSINESS: &str = "
-    update pipeline_jobs j
-       set business_key = $3
-     where j.tenant_id = $1 and j.job_id = $2 and j.business_key is null
-       and not exists (select from pipeline_jobs other
-                        where other.tenant_id = $1 and other.job_type = j.job_type and other.business_key = $3)";
-
 /// What is polled, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollKind {
@@ -168,19 +160,6 @@ pub async fn set_cursor(
                 (&claim.job_type, Type::TEXT),
                 (cursor, Type::JSONB),
             ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// Makes the claimed job the one about this business, so that a poll that finds the same starts no second one. An event
-/// does not say enough for that: only who has read the record knows.
-pub async fn take_business(tx: &TenantTx<'_>, claim: &Claim, business_key: &str) -> Result<(), StoreError> {
-    jobs::hold(tx, claim).await?;
-    tx.inner
-        .execute_typed(
-            TAKE_BUSINESS,
-            &[(&claim.tenant_id.0, Type::UUID), (&claim.job_id.0, Type::UUID), (&business_key, Type::TEXT)],
         )
         .await?;
     Ok(())

@@ -171,7 +171,6 @@ pub async fn drop_archived(session: &mut Session<'_>, day: Date) -> Result<Dropp
 
 /// A transaction with our time limits, for nobody in particular.
 async fn begin<'a>(session: &'a mut Session<'_>) -> Result<TenantTx<'a>, StoreError> {
-    let tx = session.begin_unbound().await?;
-    tx.bind(None).await?;
+    let tx = session.begin_unbound()?;
     Ok(tx)
 }

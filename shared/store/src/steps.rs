@@ -1,21 +1,23 @@
 //! Steps: what a job has done so far. A step that is done keeps its output for ever.
 
 use jiff::Timestamp;
-use serde_json::Value;
-use tokio_postgres::{Row, types::Type};
+use serde_json::{Value, json};
+use tokio_postgres::{
+    Row,
+    types::{Json, Type},
+};
 use zixly_domain::JobId;
 
 use crate::{
-    StoreError, TenantTx,
+    Parameter, Session, StoreError, TenantTx,
+    connections::{Connection, StatedConnection},
     jobs::{self, Claim},
-    related_records::{self, RelatedRecord},
+    related_records::RelatedRecord,
 };
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("steps::LIST", LIST),
-    ("steps::LIST_DONE", LIST_DONE),
-    ("steps::BEGIN", BEGIN),
-    ("steps::DONE", DONE),
+    ("steps::RECORD", RECORD),
     ("steps::FAILED", FAILED),
     ("steps::WAITING", WAITING),
     ("steps::LOOKED", LOOKED),
@@ -27,21 +29,8 @@ const LIST: &str = "
      where job_id = $1
      order by position";
 
-const LIST_DONE: &str =
-    "select name, output from steps where job_id = $1 and status = 'DONE' order by position";
-
-const BEGIN: &str = "
-    insert into steps (tenant_id, job_id, name, position, status, attempts)
-    values ($1, $2, $3, $4, 'RUNNING', 1)
-    on conflict (tenant_id, job_id, name) do update
-       set status = 'RUNNING', attempts = steps.attempts + 1, attempted_at = now(), finished_at = null
-     where steps.status <> 'DONE'
-    returning attempts, failures";
-
-const DONE: &str = "
-    update steps
-       set status = 'DONE', output = $3, error = null, finished_at = now()
-     where job_id = $1 and name = $2 and status = 'RUNNING'";
+/// `migrations/0018_engine.sql` says what it does, in one round trip.
+const RECORD: &str = "select * from record_step($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 const FAILED: &str = "
     with failed as (
@@ -88,6 +77,64 @@ pub struct Attempts {
     pub failed: u16,
 }
 
+/// A step that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// How often it has been tried.
+    pub attempts: Attempts,
+    /// The tenant's connections as they stand now, oldest first, without those that are removed.
+    pub connections: Vec<Connection>,
+}
+
+/// A step that is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoneStep {
+    /// Its name in the workflow.
+    pub name: &'static str,
+    /// What later steps, and later runs, go on from.
+    pub output: Value,
+    /// The external records that it touched.
+    pub records: Vec<RelatedRecord>,
+    /// What the job turned out to be about, in the words of its owner.
+    pub about: Option<String>,
+    /// The key of the business that the job turned out to be: a poll that finds the same starts no second one. An event
+    /// does not say enough for that: only who has read the record knows. Nothing, if another job has it already.
+    pub business_key: Option<String>,
+}
+
+/// A [`DoneStep`], or none, as the engine's functions of the database take it.
+pub(crate) struct DoneRow<'a> {
+    name: Option<&'a str>,
+    output: Option<&'a Value>,
+    records: Value,
+    about: Option<&'a str>,
+    business_key: Option<&'a str>,
+}
+
+impl<'a> From<Option<&'a DoneStep>> for DoneRow<'a> {
+    fn from(done: Option<&'a DoneStep>) -> Self {
+        Self {
+            name: done.map(|done| done.name),
+            output: done.map(|done| &done.output),
+            records: json!(done.map_or(&[][..], |done| &done.records)),
+            about: done.and_then(|done| done.about.as_deref()),
+            business_key: done.and_then(|done| done.business_key.as_deref()),
+        }
+    }
+}
+
+impl DoneRow<'_> {
+    pub(crate) fn parameters(&self) -> [Parameter<'_>; 5] {
+        [
+            (&self.name, Type::TEXT),
+            (&self.output, Type::JSONB),
+            (&self.records, Type::JSONB),
+            (&self.about, Type::TEXT),
+            (&self.business_key, Type::TEXT),
+        ]
+    }
+}
+
 /// The steps that a job has begun, in order.
 pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Step>, StoreError> {
     let rows = tx.inner.query_typed(LIST, &[(&job_id.0, Type::UUID)]).await?;
@@ -103,54 +150,44 @@ pub async fn list(tx: &TenantTx<'_>, job_id: JobId) -> Result<Vec<Step>, StoreEr
     rows.iter().map(from_row).collect()
 }
 
-/// The outputs of the job's done steps, by name, in order.
-pub async fn list_done(tx: &TenantTx<'_>, claim: &Claim) -> Result<Vec<(String, Value)>, StoreError> {
-    let rows = tx.inner.query_typed(LIST_DONE, &[(&claim.job_id.0, Type::UUID)]).await?;
-    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("output")?))).collect()
-}
-
-/// Begins an attempt at the step that stands at `position`, from 1; none if somebody wants the job cancelled.
+/// Begins an attempt at the step that stands at `position`, from 1, and records the one `before` it; the latter only, if
+/// somebody wants the job cancelled.
 pub async fn begin(
-    tx: &TenantTx<'_>,
+    session: &mut Session<'_>,
     claim: &Claim,
+    before: Option<&DoneStep>,
     name: &str,
     position: u16,
-) -> Result<Option<Attempts>, StoreError> {
-    if jobs::hold(tx, claim).await? {
+) -> Result<Option<Begun>, StoreError> {
+    let row = send(session, claim, before, Some((name, position.cast_signed()))).await?;
+    if row.try_get("is_to_be_cancelled")? {
         return Ok(None);
     }
-    let rows = tx
-        .inner
-        .query_typed(
-            BEGIN,
-            &[
-                (&claim.tenant_id.0, Type::UUID),
-                (&claim.job_id.0, Type::UUID),
-                (&name, Type::TEXT),
-                (&position.cast_signed(), Type::INT2),
-            ],
-        )
-        .await?;
-    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
     let count = |column| -> Result<u16, StoreError> { Ok(row.try_get::<_, i16>(column)?.cast_unsigned()) };
-    Ok(Some(Attempts { begun: count("attempts")?, failed: count("failures")? }))
+    let attempts = Attempts { begun: count("attempts")?, failed: count("failures")? };
+    let Json::<Vec<StatedConnection>>(stated) = row.try_get("connections")?;
+    let connections = stated.into_iter().map(Connection::try_from).collect::<Result<_, _>>()?;
+    Ok(Some(Begun { attempts, connections }))
 }
 
-/// Records the step's output and the external records that it touched.
-pub async fn done(
-    tx: &TenantTx<'_>,
+/// Records a step.
+pub async fn record(session: &mut Session<'_>, claim: &Claim, done: &DoneStep) -> Result<(), StoreError> {
+    send(session, claim, Some(done), None).await?;
+    Ok(())
+}
+
+async fn send(
+    session: &mut Session<'_>,
     claim: &Claim,
-    name: &str,
-    output: &Value,
-    records: &[RelatedRecord],
-) -> Result<(), StoreError> {
-    jobs::hold(tx, claim).await?;
-    related_records::insert(tx, claim.tenant_id, claim.job_id, records).await?;
-    let changed = tx
-        .inner
-        .execute_typed(DONE, &[(&claim.job_id.0, Type::UUID), (&name, Type::TEXT), (output, Type::JSONB)])
-        .await?;
-    if changed == 1 { Ok(()) } else { Err(StoreError::LeaseLost(claim.job_id)) }
+    done: Option<&DoneStep>,
+    next: Option<(&str, i16)>,
+) -> Result<Row, StoreError> {
+    let done = DoneRow::from(done);
+    let (name, position) = next.unzip();
+    let next: [Parameter<'_>; 2] = [(&name, Type::TEXT), (&position, Type::INT2)];
+    let parameters = [&claim.key()[..], &done.parameters(), &next].concat();
+    let mut rows = session.client().query_typed(RECORD, &parameters).await?;
+    rows.pop().ok_or(StoreError::LeaseLost(claim.job_id))
 }
 
 /// Records that the attempt failed, and why.

@@ -1,32 +1,33 @@
 use std::{
+    pin::pin,
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::{Client, Config, NoTls, Transaction, config::Host, config::SslMode, types::Type};
+use tokio_postgres::{
+    Client, Config, NoTls,
+    config::{Host, SslMode},
+    types::{ToSql, Type},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zixly_domain::TenantId;
 
 use crate::StoreError;
 
-pub(crate) const STATEMENTS: &[(&str, &str)] = &[("store::BIND_TENANT", BIND_TENANT), ("store::PING", PING)];
-
-const BIND_TENANT: &str = "
-    select set_config('app.tenant_id', $1, true),
-           set_config('statement_timeout', $2, true),
-           set_config('idle_in_transaction_session_timeout', $3, true)";
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[("store::PING", PING)];
 
 const PING: &str = "select 1";
 
 /// How long a statement may take. Longer than any of ours should, shorter than any function's own time.
-const STATEMENT_TIMEOUT_MS: &str = "4000";
+const STATEMENT_TIMEOUT: &str = "4s";
 
 /// How long the server waits for the next statement of a transaction. A worker that vanished in the middle of one
 /// must not keep its locks until the connection is found dead, which takes hours.
-const IDLE_TIMEOUT_MS: &str = "10000";
+const IDLE_TIMEOUT: &str = "10s";
 
 /// How long a connection may take, the server's greeting and the password included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,6 +35,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is asked for a sign of life before it is used: while a Lambda was frozen,
 /// the pooler may have closed it.
 const TRUSTED_FOR: Duration = Duration::from_secs(10);
+
+/// A value for a statement, and its type there.
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The database, reached over one connection that is opened when first needed and again when it is lost.
 pub struct Store {
@@ -125,15 +129,26 @@ pub struct Session<'a> {
 
 impl Session<'_> {
     /// A transaction that sees and writes one tenant's rows only.
-    pub async fn begin(&mut self, tenant_id: TenantId) -> Result<TenantTx<'_>, StoreError> {
-        let tx = TenantTx { inner: self.client().transaction().await? };
-        tx.bind(Some(tenant_id)).await?;
-        Ok(tx)
+    pub fn begin(&mut self, tenant_id: TenantId) -> Result<TenantTx<'_>, StoreError> {
+        self.begin_bound_to(&tenant_id.to_string())
     }
 
-    /// A transaction that has yet to be bound; for what concerns several tenants, or none.
-    pub(crate) async fn begin_unbound(&mut self) -> Result<TenantTx<'_>, StoreError> {
-        Ok(TenantTx { inner: self.client().transaction().await? })
+    /// A transaction that sees and writes rows that are nobody's; for what concerns several tenants, or none.
+    pub(crate) fn begin_unbound(&mut self) -> Result<TenantTx<'_>, StoreError> {
+        self.begin_bound_to("")
+    }
+
+    /// Nothing waits for the server: it takes the first statement with this one. Were this one refused, that would be
+    /// outside of any transaction and bound to nobody, who has no rows.
+    fn begin_bound_to(&mut self, tenant_id: &str) -> Result<TenantTx<'_>, StoreError> {
+        let begin = format!(
+            "begin; set local app.tenant_id = '{tenant_id}'; \
+             set local statement_timeout = '{STATEMENT_TIMEOUT}'; \
+             set local idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'"
+        );
+        let tx = TenantTx { inner: self.client(), is_open: true };
+        send(tx.inner.batch_execute(&begin))?;
+        Ok(tx)
     }
 
     /// Asks the server for a sign of life.
@@ -151,29 +166,32 @@ impl Session<'_> {
 
 /// A transaction held to one tenant by row-level security. Dropped without [`Self::commit`], it is undone.
 pub struct TenantTx<'a> {
-    pub(crate) inner: Transaction<'a>,
+    pub(crate) inner: &'a Client,
+    is_open: bool,
 }
 
 impl TenantTx<'_> {
     /// Makes everything in this transaction durable.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.is_open = false;
+        Ok(self.inner.batch_execute("commit").await?)
     }
+}
 
-    /// Turns the rest of this transaction to `tenant_id`, or to nobody's rows.
-    pub(crate) async fn bind(&self, tenant_id: Option<TenantId>) -> Result<(), StoreError> {
-        let tenant_id = tenant_id.map(|tenant_id| tenant_id.to_string()).unwrap_or_default();
-        self.inner
-            .query_typed(
-                BIND_TENANT,
-                &[
-                    (&tenant_id, Type::TEXT),
-                    (&STATEMENT_TIMEOUT_MS, Type::TEXT),
-                    (&IDLE_TIMEOUT_MS, Type::TEXT),
-                ],
-            )
-            .await?;
-        Ok(())
+impl Drop for TenantTx<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            // A connection that is gone has nothing to undo.
+            let _ = send(self.inner.batch_execute("rollback"));
+        }
+    }
+}
+
+/// Sends a question whose answer nobody waits for. The answers to others come in the order in which they were asked.
+fn send(question: impl Future<Output = Result<(), tokio_postgres::Error>>) -> Result<(), StoreError> {
+    match pin!(question).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Ok(answer?),
+        Poll::Pending => Ok(()),
     }
 }
 

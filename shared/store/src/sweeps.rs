@@ -25,8 +25,7 @@ pub async fn take_doorbells(
     limit: i32,
 ) -> Result<Vec<(TenantId, JobId)>, StoreError> {
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    let tx = session.begin_unbound().await?;
-    tx.bind(None).await?;
+    let tx = session.begin_unbound()?;
     let rows = tx
         .inner
         .query_typed(

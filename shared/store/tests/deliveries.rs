@@ -47,7 +47,7 @@ async fn file_as(store: &Store, delivery_id: DeliveryId, content: Result<&Delive
 
 async fn visible_rows(store: &Store, tenant_id: TenantId, job: (TenantId, zixly_domain::JobId)) -> bool {
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
+    let tx = session.begin(tenant_id).unwrap();
     zixly_store::jobs::find(&tx, job.1).await.unwrap().is_some()
 }
 

@@ -5,19 +5,23 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zixly_domain::{JobId, JobStatus, Provider, RecordAction, TenantId, WaitingReason};
+use zixly_domain::{EffectId, JobId, JobStatus, Provider, RecordAction, TenantId, WaitingReason};
 use zixly_store::{
-    Store, StoreError,
+    Store, StoreError, TenantTx,
     connections::{self, NewConnection},
     effects::{self, Intent, NewEffect, SettledBy},
     jobs::{self, Claim, Claimed},
     related_records::RelatedRecord,
-    steps,
+    steps::{self, DoneStep},
 };
 use zixly_testkit::{Role, TestDatabase};
 
 const LONG: Duration = Duration::from_secs(60);
 const OVER_AT_ONCE: Duration = Duration::ZERO;
+
+fn done(name: &'static str, output: Value) -> DoneStep {
+    DoneStep { name, output, records: Vec::new(), about: None, business_key: None }
+}
 
 struct Scene {
     database: TestDatabase,
@@ -49,10 +53,7 @@ impl Scene {
 
     async fn try_claim(&self, job_id: JobId, lease: Duration) -> Claimed {
         let mut session = self.store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, self.tenant_id, job_id, lease, 20).await.unwrap();
-        tx.commit().await.unwrap();
-        claimed
+        jobs::claim(&mut session, self.tenant_id, job_id, lease, 20).await.unwrap()
     }
 
     async fn claim(&self, job_id: JobId, lease: Duration) -> Box<Claim> {
@@ -68,7 +69,6 @@ impl Scene {
 
     async fn intend_as(&self, claim: &Claim, key: &str) -> Result<Intent, StoreError> {
         let mut session = self.store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
         let new = NewEffect {
             effect_key: key,
             step: "update-contact",
@@ -78,9 +78,26 @@ impl Scene {
             action: "PATCH contact 1",
             request: &json!({}),
         };
-        let intent = effects::intend(&tx, claim, &new).await?;
-        tx.commit().await?;
-        Ok(intent)
+        effects::intend(&mut session, claim, &new).await
+    }
+
+    async fn settle(&self, effect_id: EffectId, record_id: &str, by: SettledBy) {
+        let mut session = self.store.session().await.unwrap();
+        effects::settle(&mut session, self.tenant_id, effect_id, record_id, by).await.unwrap();
+    }
+
+    async fn begin(&self, claim: &Claim, name: &str) -> steps::Attempts {
+        let mut session = self.store.session().await.unwrap();
+        let begun = steps::begin(&mut session, claim, None, name, 1).await.unwrap();
+        begun.expect("nobody wants it cancelled").attempts
+    }
+
+    async fn in_tx<T>(&self, work: impl AsyncFnOnce(&TenantTx<'_>) -> T) -> T {
+        let mut session = self.store.session().await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
+        let outcome = work(&tx).await;
+        tx.commit().await.unwrap();
+        outcome
     }
 }
 
@@ -110,18 +127,23 @@ async fn a_worker_whose_lease_ran_out_can_write_nothing() {
 
     let mut session = scene.store.session().await.unwrap();
     macro_rules! refused {
-        ($tx:ident => $call:expr) => {{
-            let $tx = session.begin(scene.tenant_id).await.unwrap();
+        ($call:expr) => {
             assert!(matches!($call.await, Err(StoreError::LeaseLost(id)) if id == job_id));
+        };
+        ($tx:ident => $call:expr) => {{
+            let $tx = session.begin(scene.tenant_id).unwrap();
+            refused!($call);
         }};
     }
-    refused!(tx => steps::begin(&tx, &late, "read-invoice", 1));
-    refused!(tx => steps::done(&tx, &late, "read-invoice", &json!(1), &[]));
+    let done = done("read-invoice", json!(1));
+    refused!(steps::begin(&mut session, &late, None, "read-invoice", 1));
+    refused!(steps::begin(&mut session, &late, Some(&done), "check-invoice", 2));
+    refused!(steps::record(&mut session, &late, &done));
+    refused!(jobs::complete(&mut session, &late, None, &Value::Null, &Value::Null));
+    refused!(jobs::complete(&mut session, &late, Some(&done), &Value::Null, &Value::Null));
     refused!(tx => steps::failed(&tx, &late, "read-invoice", "no"));
     refused!(tx => steps::waiting(&tx, &late, "read-invoice"));
-    refused!(tx => jobs::name(&tx, &late, "INV-1"));
     refused!(tx => jobs::wait(&tx, &late, WaitingReason::Backoff, None));
-    refused!(tx => jobs::complete(&tx, &late, &Value::Null, &Value::Null));
     refused!(tx => jobs::fail(&tx, &late, "no", &Value::Null));
     drop(session);
     assert!(matches!(scene.intend(&late).await, Err(StoreError::LeaseLost(_))));
@@ -137,7 +159,7 @@ async fn a_waiting_job_is_claimed_when_its_time_has_come() {
     let due_at = jiff::Timestamp::from_microsecond(due_at.as_microsecond()).unwrap();
 
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     jobs::wait(&tx, &claim, WaitingReason::Backoff, Some(due_at)).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -155,7 +177,7 @@ async fn a_job_that_waits_for_a_person_is_not_due_by_itself() {
     let job_id = scene.job().await;
     let claim = scene.claim(job_id, LONG).await;
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     jobs::wait(&tx, &claim, WaitingReason::Reauthorisation, None).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -168,9 +190,7 @@ async fn an_ended_job_stays_ended() {
     let job_id = scene.job().await;
     let claim = scene.claim(job_id, LONG).await;
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    jobs::complete(&tx, &claim, &json!({ "summary": "done" }), &json!({})).await.unwrap();
-    tx.commit().await.unwrap();
+    jobs::complete(&mut session, &claim, None, &json!({ "summary": "done" }), &json!({})).await.unwrap();
     drop(session);
     assert_eq!(scene.try_claim(job_id, LONG).await, Claimed::Ended(JobStatus::Completed));
     assert_eq!(scene.try_claim(JobId::new(), LONG).await, Claimed::Unknown);
@@ -179,11 +199,9 @@ async fn an_ended_job_stays_ended() {
 #[tokio::test]
 async fn a_done_step_keeps_its_output_and_its_records() {
     let scene = Scene::new().await;
-    let claim = scene.claim(scene.job().await, LONG).await;
-    let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    let attempts =
-        steps::begin(&tx, &claim, "read-invoice", 1).await.unwrap().expect("nobody wants it cancelled");
+    let job_id = scene.job().await;
+    let claim = scene.claim(job_id, OVER_AT_ONCE).await;
+    let attempts = scene.begin(&claim, "read-invoice").await;
     assert_eq!((attempts.begun, attempts.failed), (1, 0));
     let record = RelatedRecord {
         system: Provider::Xero,
@@ -191,32 +209,67 @@ async fn a_done_step_keeps_its_output_and_its_records() {
         record_id: "inv".into(),
         action: RecordAction::Read,
     };
-    steps::done(&tx, &claim, "read-invoice", &json!({ "total": "1.10" }), &[record]).await.unwrap();
-    assert!(steps::begin(&tx, &claim, "read-invoice", 1).await.is_err());
-    tx.commit().await.unwrap();
+    let read = DoneStep {
+        records: vec![record.clone(), record],
+        about: Some("INV-1".into()),
+        ..done("read-invoice", json!({ "total": "1.10" }))
+    };
+    let mut session = scene.store.session().await.unwrap();
+    let begun = steps::begin(&mut session, &claim, Some(&read), "find-contact", 2).await.unwrap().unwrap();
+    assert_eq!((begun.attempts.begun, begun.attempts.failed), (1, 0));
+    let known = begun.connections.iter().map(|known| (known.connection_id, known.provider, known.healthy));
+    assert_eq!(known.collect::<Vec<_>>(), [(scene.connection_id, Provider::HubSpot, true)]);
+    assert!(steps::begin(&mut session, &claim, None, "read-invoice", 1).await.is_err(), "it is done");
+    assert!(steps::record(&mut session, &claim, &read).await.is_err(), "it is recorded already");
+    drop(session);
 
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    let done = steps::list_done(&tx, &claim).await.unwrap();
-    assert_eq!(done, [("read-invoice".to_owned(), json!({ "total": "1.10" }))]);
+    let later = scene.claim(job_id, LONG).await;
+    assert_eq!(later.done, [("read-invoice".to_owned(), json!({ "total": "1.10" }))]);
+    assert_eq!(later.about.as_deref(), Some("INV-1"));
     assert_eq!(scene.database.count("select count(*) from workflow_related_records").await, 1);
+}
+
+#[tokio::test]
+async fn the_last_step_is_recorded_with_the_end_of_the_job() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    scene.begin(&claim, "read-invoice").await;
+    let last = done("read-invoice", json!(null));
+    let mut session = scene.store.session().await.unwrap();
+    jobs::complete(&mut session, &claim, Some(&last), &json!({}), &json!({})).await.unwrap();
+    let ended = "select j.status || ' ' || s.status from pipeline_jobs j join steps s using (job_id)";
+    assert_eq!(scene.database.text(ended).await, "COMPLETED DONE");
+}
+
+#[tokio::test]
+async fn a_step_is_recorded_although_the_next_one_is_not_wanted() {
+    let scene = Scene::new().await;
+    let claim = scene.claim(scene.job().await, LONG).await;
+    scene.begin(&claim, "read-invoice").await;
+    let cancel = "update pipeline_jobs set request = 'CANCEL', requested_at = now()";
+    scene.database.superuser().await.batch_execute(cancel).await.unwrap();
+    let mut session = scene.store.session().await.unwrap();
+    let last = done("read-invoice", json!(1));
+    let begun = steps::begin(&mut session, &claim, Some(&last), "find-contact", 2).await.unwrap();
+    assert_eq!(begun, None);
+    assert_eq!(
+        scene.database.text("select string_agg(name || ' ' || status, ',') from steps").await,
+        "read-invoice DONE"
+    );
 }
 
 #[tokio::test]
 async fn a_wait_costs_no_attempt_and_a_failure_costs_one() {
     let scene = Scene::new().await;
     let claim = scene.claim(scene.job().await, LONG).await;
-    let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
     for expected in [(1, 0), (1, 0)] {
-        let attempts =
-            steps::begin(&tx, &claim, "find-contact", 1).await.unwrap().expect("nobody wants it cancelled");
+        let attempts = scene.begin(&claim, "find-contact").await;
         assert_eq!((attempts.begun, attempts.failed), expected);
-        steps::waiting(&tx, &claim, "find-contact").await.unwrap();
+        scene.in_tx(async |tx| steps::waiting(tx, &claim, "find-contact").await.unwrap()).await;
     }
-    steps::begin(&tx, &claim, "find-contact", 1).await.unwrap();
-    steps::failed(&tx, &claim, "find-contact", "HubSpot is down").await.unwrap();
-    let attempts =
-        steps::begin(&tx, &claim, "find-contact", 1).await.unwrap().expect("nobody wants it cancelled");
+    scene.begin(&claim, "find-contact").await;
+    scene.in_tx(async |tx| steps::failed(tx, &claim, "find-contact", "HubSpot is down").await.unwrap()).await;
+    let attempts = scene.begin(&claim, "find-contact").await;
     assert_eq!((attempts.begun, attempts.failed), (2, 1));
 }
 
@@ -233,7 +286,7 @@ async fn an_intended_effect_is_looked_for_before_it_is_written_again() {
     let first_sent_at = sent_at().await;
 
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     effects::write_again(&tx, &resumed, effect_id).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -250,11 +303,7 @@ async fn two_jobs_that_mean_the_same_write_make_it_once() {
     let Ok(Intent::Write(effect_id)) = scene.intend(&first).await else { panic!("nobody tried it before") };
     assert_eq!(scene.intend(&second).await.unwrap(), Intent::HeldBy(one));
 
-    let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    effects::done(&tx, effect_id, "100451", SettledBy::Answer).await.unwrap();
-    tx.commit().await.unwrap();
-    drop(session);
+    scene.settle(effect_id, "100451", SettledBy::Answer).await;
     assert_eq!(scene.intend(&second).await.unwrap(), Intent::Done("100451".into()));
 }
 
@@ -264,7 +313,7 @@ async fn a_refused_effect_may_be_written_later() {
     let claim = scene.claim(scene.job().await, LONG).await;
     let Ok(Intent::Write(effect_id)) = scene.intend(&claim).await else { panic!("nobody tried it before") };
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     effects::refused(&tx, &claim, effect_id).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -282,11 +331,7 @@ async fn a_write_waits_for_an_unsettled_one_to_the_same_record() {
     };
     assert_eq!(scene.intend_as(&second, "INV-2").await.unwrap(), Intent::HeldBy(one));
 
-    let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    effects::done(&tx, effect_id, "1", SettledBy::Look).await.unwrap();
-    tx.commit().await.unwrap();
-    drop(session);
+    scene.settle(effect_id, "1", SettledBy::Look).await;
     assert!(matches!(scene.intend_as(&second, "INV-2").await, Ok(Intent::Write(_))));
 }
 
@@ -297,7 +342,7 @@ async fn a_job_that_has_ended_holds_nobody_up() {
     let first = scene.claim(one, LONG).await;
     assert!(matches!(scene.intend_as(&first, "INV-1").await, Ok(Intent::Write(_))));
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     jobs::fail(&tx, &first, "HubSpot is down", &json!({})).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -316,13 +361,11 @@ async fn a_late_refusal_does_not_undo_a_write_that_was_made() {
         matches!(scene.intend(&latest).await.unwrap(), Intent::LookFirst(tried) if tried.effect_id == effect_id)
     );
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     assert!(matches!(effects::refused(&tx, &late, effect_id).await, Err(StoreError::LeaseLost(_))));
     drop(tx);
-    let tx = session.begin(scene.tenant_id).await.unwrap();
-    effects::done(&tx, effect_id, "1", SettledBy::Answer).await.unwrap();
-    tx.commit().await.unwrap();
     drop(session);
+    scene.settle(effect_id, "1", SettledBy::Answer).await;
     assert_eq!(scene.intend(&latest).await.unwrap(), Intent::Done("1".into()));
 }
 
@@ -348,7 +391,7 @@ async fn what_nobody_can_look_for_is_not_written_again() {
     let claim = scene.claim(scene.job().await, LONG).await;
     let Ok(Intent::Write(effect_id)) = scene.intend(&claim).await else { panic!("nobody tried it before") };
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     effects::unknown(&tx, &claim, effect_id).await.unwrap();
     tx.commit().await.unwrap();
     drop(session);
@@ -358,25 +401,17 @@ async fn what_nobody_can_look_for_is_not_written_again() {
 impl Scene {
     async fn try_claim_as_one_of(&self, job_id: JobId, share: u32) -> Claimed {
         let mut session = self.store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, self.tenant_id, job_id, LONG, share).await.unwrap();
-        tx.commit().await.unwrap();
-        claimed
+        jobs::claim(&mut session, self.tenant_id, job_id, LONG, share).await.unwrap()
     }
 
     async fn next_in_line(&self, share: u32) -> Option<JobId> {
         let mut session = self.store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        let next = jobs::next_in_line(&tx, self.tenant_id, share).await.unwrap();
-        tx.commit().await.unwrap();
-        next
+        jobs::next_in_line(&mut session, self.tenant_id, share).await.unwrap()
     }
 
     async fn complete(&self, claim: &Claim) {
         let mut session = self.store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        jobs::complete(&tx, claim, &Value::Null, &Value::Null).await.unwrap();
-        tx.commit().await.unwrap();
+        jobs::complete(&mut session, claim, None, &Value::Null, &Value::Null).await.unwrap();
     }
 }
 
@@ -424,7 +459,7 @@ async fn a_new_authorisation_wakes_the_jobs_that_wait_for_one() {
     let job_id = scene.job().await;
     let claim = scene.claim(job_id, LONG).await;
     let mut session = scene.store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     let connection = connections::list(&tx, Provider::HubSpot, None).await.unwrap().remove(0);
     connections::needs_authorisation(&tx, &connection).await.unwrap();
     let later = jiff::Timestamp::now() + Duration::from_secs(900);
@@ -433,7 +468,7 @@ async fn a_new_authorisation_wakes_the_jobs_that_wait_for_one() {
     drop(session);
     let admin = scene.database.store(Role::Admin);
     let mut session = admin.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     let account_id = connection.account_id.as_str();
     let new = NewConnection {
         tenant_id: scene.tenant_id,

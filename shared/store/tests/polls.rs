@@ -10,6 +10,7 @@ use zixly_store::{
     Store, StoreError,
     jobs::{self, Claim, Claimed},
     polls::{self, DuePoll, PollKind},
+    steps::{self, DoneStep},
     triggers, workflow_settings,
 };
 use zixly_testkit::{Role, TestDatabase};
@@ -34,7 +35,7 @@ async fn due(store: &Store) -> Vec<DuePoll> {
 
 async fn start(store: &Store, poll: &DuePoll) -> Option<JobId> {
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(poll.tenant_id).await.unwrap();
+    let tx = session.begin(poll.tenant_id).unwrap();
     let job_id = polls::start(&tx, poll, QUARTER).await.unwrap();
     tx.commit().await.unwrap();
     job_id
@@ -42,10 +43,7 @@ async fn start(store: &Store, poll: &DuePoll) -> Option<JobId> {
 
 async fn claim(store: &Store, tenant_id: TenantId, job_id: JobId) -> Box<Claim> {
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
-    let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::ZERO, 20).await.unwrap();
-    tx.commit().await.unwrap();
-    match claimed {
+    match jobs::claim(&mut session, tenant_id, job_id, Duration::ZERO, 20).await.unwrap() {
         Claimed::Ours(claim) => claim,
         other => panic!("the poll could not be claimed: {other:?}"),
     }
@@ -99,7 +97,7 @@ async fn only_what_a_tenant_has_switched_on_and_what_is_authorised_is_polled() {
     let set = async |enabled| {
         let owner = database.superuser_store();
         let mut session = owner.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         workflow_settings::set(
             &tx,
             tenant_id,
@@ -129,7 +127,7 @@ async fn a_poll_goes_on_where_the_last_one_stopped_and_a_lost_claim_moves_nothin
     let held = claim(&store, tenant_id, job_id).await;
 
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
+    let tx = session.begin(tenant_id).unwrap();
     assert_eq!(polls::cursor(&tx, &held, connection_id).await.unwrap(), None);
     polls::set_cursor(&tx, &held, connection_id, &json!({ "since": "2026-11-01" })).await.unwrap();
     let refused = polls::set_cursor(&tx, &lost, connection_id, &json!(null)).await;
@@ -153,20 +151,27 @@ async fn a_job_becomes_the_one_about_its_business_unless_another_is() {
                 business_key: None,
             };
             let mut session = worker.session().await.unwrap();
-            let tx = session.begin(tenant_id).await.unwrap();
+            let tx = session.begin(tenant_id).unwrap();
             jobs.push(triggers::start_once(&tx, tenant_id, &request).await.unwrap().unwrap());
             tx.commit().await.unwrap();
         }
         for job_id in &jobs {
             let claim = claim(&worker, tenant_id, *job_id).await;
-            for _ in 0..2 {
-                let mut session = worker.session().await.unwrap();
-                let tx = session.begin(tenant_id).await.unwrap();
-                polls::take_business(&tx, &claim, "org/invoice/2026-10-01").await.unwrap();
-                tx.commit().await.unwrap();
+            let mut session = worker.session().await.unwrap();
+            for name in ["read-invoice", "read-again"] {
+                let done = DoneStep {
+                    name,
+                    output: json!(1),
+                    records: Vec::new(),
+                    about: Some("INV-1".to_owned()),
+                    business_key: Some("org/invoice/2026-10-01".to_owned()),
+                };
+                steps::begin(&mut session, &claim, None, name, 1).await.unwrap();
+                steps::record(&mut session, &claim, &done).await.unwrap();
             }
         }
         let known = "select string_agg(job_id::text, ' ') from pipeline_jobs where business_key is not null";
         assert_eq!(database.text(known).await, jobs[0].to_string());
+        assert_eq!(database.count("select count(*) from pipeline_jobs where about = 'INV-1'").await, 2);
     }
 }

@@ -36,7 +36,7 @@ impl Scene {
 
     async fn start(&self, idempotency: Option<Idempotency<'_>>) -> Started {
         let mut session = self.door.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let started = start(&tx, self.tenant_id, &sweep(None), "user/test", idempotency).await.unwrap();
         tx.commit().await.unwrap();
         started
@@ -51,10 +51,7 @@ impl Scene {
 
     async fn claim(&self, job_id: JobId) -> Claimed {
         let mut session = self.worker.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, self.tenant_id, job_id, LONG, 20).await.unwrap();
-        tx.commit().await.unwrap();
-        claimed
+        jobs::claim(&mut session, self.tenant_id, job_id, LONG, 20).await.unwrap()
     }
 
     async fn ours(&self, job_id: JobId) -> Box<Claim> {
@@ -66,7 +63,7 @@ impl Scene {
 
     async fn cancel(&self, job_id: JobId) -> Requested {
         let mut session = self.door.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let requested = requests::cancel(&tx, self.tenant_id, job_id, "user/test").await.unwrap();
         tx.commit().await.unwrap();
         requested
@@ -74,7 +71,7 @@ impl Scene {
 
     async fn retry(&self, job_id: JobId) -> Requested {
         let mut session = self.door.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let requested = requests::retry(&tx, self.tenant_id, job_id, "user/test").await.unwrap();
         tx.commit().await.unwrap();
         requested
@@ -82,15 +79,13 @@ impl Scene {
 
     async fn begin_step(&self, claim: &Claim) -> Option<steps::Attempts> {
         let mut session = self.worker.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
-        let begun = steps::begin(&tx, claim, "submit", 1).await.unwrap();
-        tx.commit().await.unwrap();
-        begun
+        let begun = steps::begin(&mut session, claim, None, "submit", 1).await.unwrap();
+        begun.map(|begun| begun.attempts)
     }
 
     async fn fail(&self, claim: &Claim) {
         let mut session = self.worker.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         steps::failed(&tx, claim, "submit", "no").await.unwrap();
         jobs::fail(&tx, claim, "submit: no", &json!({})).await.unwrap();
         tx.commit().await.unwrap();
@@ -98,7 +93,7 @@ impl Scene {
 
     async fn wait(&self, claim: &Claim, until: Timestamp) -> Option<Timestamp> {
         let mut session = self.worker.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let due_at = jobs::wait(&tx, claim, WaitingReason::Callback, Some(until)).await.unwrap();
         tx.commit().await.unwrap();
         due_at
@@ -106,7 +101,7 @@ impl Scene {
 
     async fn issue(&self, claim: &Claim, token_hash: &[u8; 32], expires_at: Timestamp) {
         let mut session = self.worker.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         callbacks::issue(&tx, claim, token_hash, expires_at).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -150,7 +145,7 @@ async fn what_a_person_asks_for_by_law_is_not_cancelled() {
     let scene = Scene::new().await;
     let store = scene.database.superuser_store();
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     let request = JobRequest { workflow: Workflow::ShopifyPrivacyRequest, ..sweep(None) };
     let job_id = start_once(&tx, scene.tenant_id, &request).await.unwrap().unwrap();
     tx.commit().await.unwrap();
@@ -230,7 +225,7 @@ async fn the_same_call_ten_times_at_once_makes_one_job() {
         // Each with a connection of its own.
         let door = scene.database.store(Role::Webhook);
         let mut session = door.session().await.unwrap();
-        let tx = session.begin(scene.tenant_id).await.unwrap();
+        let tx = session.begin(scene.tenant_id).unwrap();
         let idempotency = Some(Idempotency { key: "order 7", request_hash: [1; 32] });
         start(&tx, scene.tenant_id, &sweep(None), "user/test", idempotency).await.unwrap();
         tx.commit().await.unwrap();
@@ -244,7 +239,7 @@ async fn the_same_business_starts_one_job() {
     let scene = Scene::new().await;
     let start_for = async |key| {
         let mut session = scene.worker.session().await.unwrap();
-        let tx = session.begin(scene.tenant_id).await.unwrap();
+        let tx = session.begin(scene.tenant_id).unwrap();
         let started = start_once(&tx, scene.tenant_id, &sweep(Some(key))).await.unwrap();
         tx.commit().await.unwrap();
         started.is_some()
@@ -268,7 +263,7 @@ async fn a_callback_ends_the_wait_once() {
 
     let claim = scene.ours(job_id).await;
     let mut session = scene.worker.session().await.unwrap();
-    let tx = session.begin(scene.tenant_id).await.unwrap();
+    let tx = session.begin(scene.tenant_id).unwrap();
     assert_eq!(callbacks::answer(&tx, &claim).await.unwrap(), Some(json!({ "status": "done" })));
 }
 

@@ -152,7 +152,7 @@ impl TestDatabase {
         let store = self.superuser_store();
         let mut session = store.session().await.unwrap();
         let tenant_id = TenantId::new();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         tenants::insert(&tx, tenant_id, name).await.unwrap();
         for workflow in Workflow::ALL.iter().filter(|workflow| workflow.is_optional()) {
             workflow_settings::set(&tx, tenant_id, *workflow, true, &serde_json::json!({})).await.unwrap();
@@ -172,7 +172,7 @@ impl TestDatabase {
         let mut session = store.session().await.unwrap();
         let token_set_id = TokenSetId::new();
         token_sets::insert(&mut session, token_set_id, provider).await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         let new = NewConnection { tenant_id, token_set_id, provider, account_id, account_name: "test" };
         let connection_id = connections::insert(&tx, &new).await.unwrap();
         tx.commit().await.unwrap();

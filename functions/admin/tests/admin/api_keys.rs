@@ -27,7 +27,7 @@ async fn a_key_opens_what_it_was_made_for_until_it_is_revoked() {
     let found = api_keys::find(&mut session, &key.hash()).await.unwrap().unwrap();
     assert_eq!((found.tenant_id, found.job_types), (tenant, Some(vec!["trading-sweep".to_owned()])));
     assert!(!found.was_used_just_now);
-    let tx = session.begin(tenant).await.unwrap();
+    let tx = session.begin(tenant).unwrap();
     api_keys::note_use(&tx, found.api_key_id).await.unwrap();
     tx.commit().await.unwrap();
     assert!(scene.get(KEYS, &admin).await["api_keys"][0]["last_used_at"].is_string());

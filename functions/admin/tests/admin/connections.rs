@@ -175,7 +175,7 @@ async fn a_removed_connection_is_nobodys_any_more() {
     assert_eq!(scene.database.count(sql).await, 0);
     let store = scene.database.store(zixly_testkit::Role::Worker);
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant).await.unwrap();
+    let tx = session.begin(tenant).unwrap();
     let found = zixly_store::connections::list(&tx, zixly_domain::Provider::HubSpot, None).await.unwrap();
     assert!(found.is_empty());
 }

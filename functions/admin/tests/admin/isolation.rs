@@ -39,7 +39,7 @@ async fn things(scene: &Scene, tenant_id: TenantId) -> Things {
     let (connection, _) = scene.database.connect_account(tenant_id, Provider::Slack, &account).await;
     let store = scene.database.superuser_store();
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
+    let tx = session.begin(tenant_id).unwrap();
     let key_hash = ApiKey::generate().hash();
     let new = NewKey { tenant_id, name: "theirs", key_hash: &key_hash, job_types: None, created_by: None };
     let api_key = api_keys::insert(&tx, &new).await.unwrap().to_string();

@@ -123,7 +123,7 @@ impl Scene {
     ) -> (UserId, String) {
         let (user_id, store) = (UserId::new(), self.database.superuser_store());
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         users::insert(&tx, tenant_id, user_id, &format!("{user_id}@example.com"), role).await.unwrap();
         if is_platform_admin {
             users::make_platform_admin(&tx, user_id).await.unwrap();

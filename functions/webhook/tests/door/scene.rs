@@ -20,7 +20,7 @@ use zixly_domain::{
 use zixly_queues::Message;
 use zixly_secrets::HookSecrets;
 use zixly_store::{
-    Store, TenantTx,
+    Session, Store,
     api_keys::{self, NewKey},
     callbacks,
     jobs::{self, Claim, Claimed},
@@ -134,7 +134,7 @@ impl Door {
         };
         let store = self.database.superuser_store();
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         webhook_endpoints::insert(&tx, &new).await.unwrap();
         tx.commit().await.unwrap();
         endpoint
@@ -154,7 +154,7 @@ impl Door {
     pub async fn api_key(&self, tenant_id: TenantId) -> String {
         let (key, store) = (ApiKey::generate(), self.database.superuser_store());
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         let new =
             NewKey { tenant_id, name: "test", key_hash: &key.hash(), job_types: None, created_by: None };
         api_keys::insert(&tx, &new).await.unwrap();
@@ -166,7 +166,7 @@ impl Door {
     pub async fn user(&self, tenant_id: TenantId, role: UserRole) -> String {
         let (user_id, store) = (UserId::new(), self.database.superuser_store());
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         let email = format!("{user_id}@example.com");
         users::insert(&tx, tenant_id, user_id, &email, role).await.unwrap();
         tx.commit().await.unwrap();
@@ -176,7 +176,7 @@ impl Door {
     pub async fn switch(&self, tenant_id: TenantId, workflow: Workflow, enabled: bool) {
         let store = self.database.superuser_store();
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         workflow_settings::set(&tx, tenant_id, workflow, enabled, &WorkflowSettings::default())
             .await
             .unwrap();
@@ -188,7 +188,7 @@ impl Door {
         let request = JobRequest { workflow, parameters: json!({}), business_key: None };
         let store = self.database.superuser_store();
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
+        let tx = session.begin(tenant_id).unwrap();
         let job_id = triggers::start_once(&tx, tenant_id, &request).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         job_id
@@ -200,11 +200,18 @@ impl Door {
         if status == JobStatus::Queued {
             return job_id;
         }
-        self.as_worker(tenant_id, job_id, async |tx, claim| match status {
-            JobStatus::Completed => jobs::complete(tx, claim, &json!({}), &json!({})).await.unwrap(),
-            JobStatus::Failed => jobs::fail(tx, claim, "The contact is gone.", &json!({})).await.unwrap(),
-            JobStatus::Cancelled => jobs::cancel(tx, claim, &json!({})).await.unwrap(),
-            JobStatus::Queued | JobStatus::Running => {}
+        let nothing = json!({});
+        self.as_worker(tenant_id, job_id, async |session, claim| {
+            if status == JobStatus::Completed {
+                return jobs::complete(session, claim, None, &nothing, &nothing).await.unwrap();
+            }
+            let tx = session.begin(tenant_id).unwrap();
+            match status {
+                JobStatus::Failed => jobs::fail(&tx, claim, "The contact is gone.", &nothing).await.unwrap(),
+                JobStatus::Cancelled => jobs::cancel(&tx, claim, &nothing).await.unwrap(),
+                JobStatus::Completed | JobStatus::Queued | JobStatus::Running => {}
+            }
+            tx.commit().await.unwrap();
         })
         .await;
         job_id
@@ -213,10 +220,12 @@ impl Door {
     /// A trading sweep that waits to be called back until then, with the `Authorization` header that does it.
     pub async fn job_that_waits(&self, tenant_id: TenantId, expires_at: Timestamp) -> (JobId, String) {
         let (job_id, token) = (self.job(tenant_id, Workflow::TradingSweep).await, CallbackToken::generate());
-        self.as_worker(tenant_id, job_id, async |tx, claim| {
-            callbacks::issue(tx, claim, &token.hash(), expires_at).await.unwrap();
+        self.as_worker(tenant_id, job_id, async |session, claim| {
+            let tx = session.begin(tenant_id).unwrap();
+            callbacks::issue(&tx, claim, &token.hash(), expires_at).await.unwrap();
             let due_at = Timestamp::now() + SignedDuration::from_hours(1);
-            jobs::wait(tx, claim, WaitingReason::Callback, Some(due_at)).await.unwrap();
+            jobs::wait(&tx, claim, WaitingReason::Callback, Some(due_at)).await.unwrap();
+            tx.commit().await.unwrap();
         })
         .await;
         (job_id, format!("Bearer {}", token.expose()))
@@ -226,15 +235,14 @@ impl Door {
         &self,
         tenant_id: TenantId,
         job_id: JobId,
-        work: impl AsyncFnOnce(&TenantTx<'_>, &Claim),
+        work: impl AsyncFnOnce(&mut Session<'_>, &Claim),
     ) {
         let store: Store = self.database.store(Role::Worker);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(tenant_id).await.unwrap();
-        let claimed = jobs::claim(&tx, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
+        let claimed =
+            jobs::claim(&mut session, tenant_id, job_id, Duration::from_secs(60), 20).await.unwrap();
         let Claimed::Ours(claim) = claimed else { panic!("the job is there to be claimed: {claimed:?}") };
-        work(&tx, &claim).await;
-        tx.commit().await.unwrap();
+        work(&mut session, &claim).await;
     }
 
     /// Changes the scene.

@@ -140,7 +140,7 @@ fn is_about_one_project(error: &ConnectorError) -> bool {
 
 async fn projects(context: &StepContext<'_>, connection_id: ConnectionId) -> Result<Vec<String>, StepError> {
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     let projects = effects::list_asana_projects(&tx, connection_id).await?;
     tx.commit().await?;
     Ok(projects)

@@ -111,17 +111,16 @@ async fn read_task(
     parameters: &Parameters,
 ) -> Result<Done<Option<ReadTask>>, StepError> {
     let Parameters { workspace, task } = parameters;
-    let connection = context.connection(Provider::Asana, Some(workspace)).await?;
+    let connection = context.connection(Provider::Asana, Some(workspace))?;
     let asana = context.connectors.asana()?;
     let found =
-        context.call(Provider::Asana, &connection, async |token| asana.fetch_task(token, task).await).await?;
+        context.call(Provider::Asana, connection, async |token| asana.fetch_task(token, task).await).await?;
     let Some(found) = found else { return Ok(Done::new(None)) };
     let is_of_a_deal = found.external_gid.as_deref().is_some_and(|gid| gid.starts_with(EXTERNAL_PREFIX));
-    if let Some(completed_at) = found.completed_at.filter(|_| found.completed && is_of_a_deal) {
-        polls::take_business(context, &polls::completed_task(workspace, task, completed_at)).await?;
-    }
+    let completed_at = found.completed_at.filter(|_| found.completed && is_of_a_deal);
+    let business = completed_at.map(|at| polls::completed_task(workspace, task, at));
     let (about, read) = (found.name.clone(), record(Provider::Asana, "task", &found.gid, RecordAction::Read));
-    Ok(Done::new(Some(ReadTask::from(found))).touching(read).about(Some(about)))
+    Ok(Done::new(Some(ReadTask::from(found))).touching(read).about(Some(about)).taking_business(business))
 }
 
 impl From<Task> for ReadTask {
@@ -172,20 +171,20 @@ fn escaped(text: &str) -> String {
 struct Portal<'a> {
     context: &'a StepContext<'a>,
     hubspot: &'a HubSpot,
-    connection: Connection,
+    connection: &'a Connection,
     plan: &'a Plan,
 }
 
 impl<'a> Portal<'a> {
     async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
-        let connection = context.connection(Provider::HubSpot, None).await?;
+        let connection = context.connection(Provider::HubSpot, None)?;
         Ok(Self { context, hubspot: context.connectors.hubspot()?, connection, plan })
     }
 
     async fn find_deal(&self) -> Result<Done<bool>, StepError> {
         let deal = self
             .context
-            .call(Provider::HubSpot, &self.connection, async |token| {
+            .call(Provider::HubSpot, self.connection, async |token| {
                 self.hubspot.fetch_deal(token, &self.plan.deal_id).await
             })
             .await?;
@@ -203,14 +202,14 @@ impl<'a> Portal<'a> {
             effect_key: &format!("hubspot/{}/deal/{deal_id}/note/{mark}", self.connection.account_id),
             step: "add-note",
             provider: Provider::HubSpot,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("note {mark}"),
             action: &format!("POST note on deal {deal_id}"),
             request: &json!({ "deal_id": deal_id, "body": body }),
         };
         let add = async || {
             self.context
-                .call(Provider::HubSpot, &self.connection, async |token| {
+                .call(Provider::HubSpot, self.connection, async |token| {
                     self.hubspot.create_note_on_deal(token, deal_id, body, *completed_at).await
                 })
                 .await
@@ -229,7 +228,7 @@ impl<'a> Portal<'a> {
         for ids in ids.chunks(HubSpot::NOTES_AT_ONCE) {
             let notes = self
                 .context
-                .call(Provider::HubSpot, &self.connection, async |token| {
+                .call(Provider::HubSpot, self.connection, async |token| {
                     self.hubspot.fetch_notes(token, ids).await
                 })
                 .await?;
@@ -251,7 +250,7 @@ impl<'a> Portal<'a> {
         loop {
             let page = self
                 .context
-                .call(Provider::HubSpot, &self.connection, async |token| {
+                .call(Provider::HubSpot, self.connection, async |token| {
                     self.hubspot.list_notes_of_deal(token, &self.plan.deal_id, after.as_deref()).await
                 })
                 .await?;

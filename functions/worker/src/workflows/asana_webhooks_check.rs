@@ -146,7 +146,7 @@ impl<'a> Workspace<'a> {
     async fn known(&self) -> Result<Known, StepError> {
         let (tenant_id, connection_id) = (self.context.claim.tenant_id, self.connection.connection_id);
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let of_ours = effects::list_projects_made(&tx, connection_id).await?;
         let endpoints = webhook_endpoints::list(&tx, tenant_id, connection_id).await?;
         let all_settings = workflow_settings::list(&tx).await?;
@@ -233,7 +233,7 @@ impl<'a> Workspace<'a> {
             registering_until: Some(Timestamp::now() + REGISTERING),
         };
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         webhook_endpoints::insert(&tx, &new).await?;
         tx.commit().await?;
         drop(session);
@@ -246,7 +246,7 @@ impl<'a> Workspace<'a> {
             })
             .await?;
         let mut session = self.context.store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         webhook_endpoints::registered(&tx, tenant_id, connection_id, project, &endpoint).await?;
         tx.commit().await?;
         Ok(gid)
@@ -257,7 +257,7 @@ impl<'a> Workspace<'a> {
         for webhook in stale {
             self.remove_one(&webhook.gid).await?;
             let mut session = self.context.store.session().await?;
-            let tx = session.begin(tenant_id).await?;
+            let tx = session.begin(tenant_id)?;
             webhook_endpoints::close(&tx, tenant_id, connection_id, &webhook.endpoint).await?;
             tx.commit().await?;
         }

@@ -130,10 +130,10 @@ async fn read_deal(
     parameters: &Parameters,
 ) -> Result<Done<Option<ReadDeal>>, StepError> {
     let Parameters { portal_id, deal_id } = parameters;
-    let connection = context.connection(Provider::HubSpot, Some(portal_id)).await?;
+    let connection = context.connection(Provider::HubSpot, Some(portal_id))?;
     let hubspot = context.connectors.hubspot()?;
     let deal = context
-        .call(Provider::HubSpot, &connection, async |token| hubspot.fetch_deal(token, deal_id).await)
+        .call(Provider::HubSpot, connection, async |token| hubspot.fetch_deal(token, deal_id).await)
         .await?;
     let Some(deal) = deal else { return Ok(Done::new(None)) };
     let (about, read) = (deal.name.clone(), record(Provider::HubSpot, "deal", &deal.id, RecordAction::Read));
@@ -184,13 +184,13 @@ fn mark(external_gid: &str) -> String {
 struct Workspace<'a> {
     context: &'a StepContext<'a>,
     asana: &'a Asana,
-    connection: Connection,
+    connection: &'a Connection,
     plan: &'a Plan,
 }
 
 impl<'a> Workspace<'a> {
     async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
-        let connection = context.connection(Provider::Asana, plan.workspace.as_deref()).await?;
+        let connection = context.connection(Provider::Asana, plan.workspace.as_deref())?;
         Ok(Self { context, asana: context.connectors.asana()?, connection, plan })
     }
 
@@ -206,7 +206,7 @@ impl<'a> Workspace<'a> {
     async fn look_for_task(&self) -> Result<Option<String>, StepError> {
         let task = self
             .context
-            .call(Provider::Asana, &self.connection, async |token| {
+            .call(Provider::Asana, self.connection, async |token| {
                 self.asana.find_task_by_external(token, &self.plan.external_gid).await
             })
             .await?;
@@ -219,14 +219,14 @@ impl<'a> Workspace<'a> {
             effect_key: &self.effect_key("project"),
             step: "create-project",
             provider: Provider::Asana,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("project of {}", plan.external_gid),
             action: &format!("POST project of {}", plan.external_gid),
             request: &json!({ "name": plan.project_name, "notes": plan.notes }),
         };
         let create = async || {
             self.context
-                .call(Provider::Asana, &self.connection, async |token| {
+                .call(Provider::Asana, self.connection, async |token| {
                     self.asana.create_project(token, workspace_gid, &plan.project_name, &plan.notes).await
                 })
                 .await
@@ -242,7 +242,7 @@ impl<'a> Workspace<'a> {
         loop {
             let page = self
                 .context
-                .call(Provider::Asana, &self.connection, async |token| {
+                .call(Provider::Asana, self.connection, async |token| {
                     self.asana.list_projects(token, &self.connection.account_id, offset.as_deref()).await
                 })
                 .await?;
@@ -260,7 +260,7 @@ impl<'a> Workspace<'a> {
             effect_key: &self.effect_key("task"),
             step: "create-task",
             provider: Provider::Asana,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("task of {}", plan.external_gid),
             action: &format!("POST task of {}", plan.external_gid),
             request: &json!({ "name": plan.task_name, "notes": plan.notes, "project": project_gid }),
@@ -273,7 +273,7 @@ impl<'a> Workspace<'a> {
         };
         let create = async || {
             self.context
-                .call(Provider::Asana, &self.connection, async |token| {
+                .call(Provider::Asana, self.connection, async |token| {
                     self.asana.create_task(token, new).await
                 })
                 .await

@@ -87,34 +87,34 @@ impl Message<'_> {
 
     /// A message carries its key as metadata, and is found again by it.
     async fn post_to_channel(&self, team: &str, channel: &str) -> Result<Sent, StepError> {
-        let connection = self.context.connection(Provider::Slack, Some(team)).await?;
+        let connection = self.context.connection(Provider::Slack, Some(team))?;
         let slack = &self.context.connectors.slack;
         let key = format!("slack/{team}/{channel}/{}", self.news.key);
         let look = async |since| {
             self.context
-                .call(Provider::Slack, &connection, async |token| {
+                .call(Provider::Slack, connection, async |token| {
                     slack.find_message(token, channel, &key, since).await
                 })
                 .await
         };
         let post = async || {
             self.context
-                .call(Provider::Slack, &connection, async |token| {
+                .call(Provider::Slack, connection, async |token| {
                     slack.post_message(token, channel, self.news.summary, &key).await
                 })
                 .await
         };
         let request = json!({ "channel": channel, "text": self.news.summary });
-        let write = self.write(&key, Provider::Slack, Some(&connection), &request);
+        let write = self.write(&key, Provider::Slack, Some(connection), &request);
         Ok(Sent::Made(self.context.once(write, look, post).await?))
     }
 
     async fn post_to_webhook(&self, webhook: &str) -> Result<Sent, StepError> {
-        let connection = self.context.connection(Provider::Slack, Some(webhook)).await?;
+        let connection = self.context.connection(Provider::Slack, Some(webhook))?;
         let slack = &self.context.connectors.slack;
         let post = async || {
             self.context
-                .call(Provider::Slack, &connection, async |url| {
+                .call(Provider::Slack, connection, async |url| {
                     slack.post_to_webhook(url, self.news.summary).await
                 })
                 .await?;
@@ -123,7 +123,7 @@ impl Message<'_> {
         };
         let key = format!("slack-webhook/{webhook}/{}", self.news.key);
         let request = json!({ "text": self.news.summary });
-        let write = self.write(&key, Provider::Slack, Some(&connection), &request);
+        let write = self.write(&key, Provider::Slack, Some(connection), &request);
         self.context.at_most_once(write, post).await
     }
 

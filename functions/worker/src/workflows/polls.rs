@@ -8,7 +8,6 @@ use serde_json::Value;
 use zixly_connectors::ConnectorError;
 use zixly_domain::{ConnectionId, JobRequest, Provider, Workflow};
 use zixly_store::{
-    StoreError,
     connections::{self, Connection},
     polls, triggers,
 };
@@ -57,7 +56,7 @@ pub(super) async fn begin<C: DeserializeOwned>(
     connection_id: ConnectionId,
 ) -> Result<(Connection, Option<C>), StepError> {
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     let connection = connections::find(&tx, provider, connection_id).await?;
     let cursor = polls::cursor(&tx, context.claim, connection_id).await?;
     tx.commit().await?;
@@ -72,25 +71,6 @@ pub(super) async fn begin<C: DeserializeOwned>(
 /// Whether the provider wants to be asked less.
 pub(super) fn is_for_later(error: &StepError) -> bool {
     matches!(error, StepError::Connector(ConnectorError::RateLimited { .. }))
-}
-
-/// Makes the job the one about this business, which only shows when its record has been read: a poll that finds the same
-/// starts no other one. A dry run does no business.
-pub(super) async fn take_business(context: &StepContext<'_>, business_key: &str) -> Result<(), StepError> {
-    if context.claim.is_dry_run {
-        return Ok(());
-    }
-    let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
-    match polls::take_business(&tx, context.claim, business_key).await {
-        Ok(()) => Ok(tx.commit().await?),
-        // Another job has taken it in this very moment, and what both do is done once.
-        Err(StoreError::Refused(complaint)) => {
-            tracing::debug!(job.id = %context.claim.job_id, %complaint, "the business is another job's");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The key of a job about an invoice that was paid on this day.
@@ -117,7 +97,7 @@ pub(super) async fn start_jobs<C: Serialize>(
     let mut starts = found.starts.into_iter().peekable();
     loop {
         let mut session = context.store.session().await?;
-        let tx = session.begin(claim.tenant_id).await?;
+        let tx = session.begin(claim.tenant_id)?;
         for Start { business_key, parameters } in starts.by_ref().take(STARTED_AT_ONCE) {
             let request = JobRequest { workflow, parameters, business_key: Some(business_key) };
             let job_id = triggers::start_once(&tx, claim.tenant_id, &request).await?;

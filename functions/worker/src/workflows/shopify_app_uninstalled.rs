@@ -51,7 +51,7 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
 
 /// Whether the shop has shut us out. A shop that is not connected cannot be asked, and needs not.
 async fn ask_shop(context: &StepContext<'_>, shop: &str) -> Result<Done<bool>, StepError> {
-    let connection = match context.connection(Provider::Shopify, Some(shop)).await {
+    let connection = match context.connection(Provider::Shopify, Some(shop)) {
         Ok(connection) => connection,
         Err(StepError::NotConnected(_) | StepError::NeedsAuthorisation(_)) => return Ok(Done::new(true)),
         Err(error) => return Err(error),
@@ -59,7 +59,7 @@ async fn ask_shop(context: &StepContext<'_>, shop: &str) -> Result<Done<bool>, S
     let shopify = context.connectors.shopify()?;
     // Any question does; no order has this id.
     let answer = context
-        .call(Provider::Shopify, &connection, async |token| shopify.fetch_order(token, shop, "0", None).await)
+        .call(Provider::Shopify, connection, async |token| shopify.fetch_order(token, shop, "0", None).await)
         .await;
     match answer {
         // A question that it refuses is one that it has heard.
@@ -81,7 +81,7 @@ async fn end_connection(
 ) -> Result<Done<Option<TokenSetId>>, StepError> {
     let claim = context.claim;
     let mut session = context.store.session().await?;
-    let tx = session.begin(claim.tenant_id).await?;
+    let tx = session.begin(claim.tenant_id)?;
     let connection = connections::list(&tx, Provider::Shopify, Some(shop)).await?.pop();
     // A shop that has been connected again since has new tokens, which the removal of the app did not touch.
     let connection =

@@ -125,13 +125,13 @@ async fn read_order(
     parameters: &Parameters,
 ) -> Result<Done<Option<ReadOrder>>, StepError> {
     let Parameters { shop, order_id } = parameters;
-    let connection = context.connection(Provider::Shopify, Some(shop)).await?;
+    let connection = context.connection(Provider::Shopify, Some(shop))?;
     let shopify = context.connectors.shopify()?;
     let mut read: Option<ReadOrder> = None;
     let mut lines_after = None;
     loop {
         let part = context
-            .call(Provider::Shopify, &connection, async |token| {
+            .call(Provider::Shopify, connection, async |token| {
                 shopify.fetch_order(token, shop, order_id, lines_after.as_deref()).await
             })
             .await?;
@@ -177,7 +177,7 @@ fn check(parameters: &Parameters, order: Option<&ReadOrder>) -> Check {
 /// The tenant's organisation in Xero, and what is to be booked there.
 struct Books<'a> {
     context: &'a StepContext<'a>,
-    connection: Connection,
+    connection: &'a Connection,
     booking: &'a Booking,
     draft: &'a Draft,
 }
@@ -188,7 +188,7 @@ impl<'a> Books<'a> {
         booking: &'a Booking,
         draft: &'a Draft,
     ) -> Result<Self, StepError> {
-        let connection = context.connection(Provider::Xero, None).await?;
+        let connection = context.connection(Provider::Xero, None)?;
         Ok(Self { context, connection, booking, draft })
     }
 
@@ -207,7 +207,7 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("contact/{}", contact.number)),
             step: "create-contact",
             provider: Provider::Xero,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("contact {}", contact.number),
             action: &format!("PUT contact {}", contact.number),
             request: &json!(contact),
@@ -233,7 +233,7 @@ impl<'a> Books<'a> {
         let draft::Contact { number, email, .. } = &self.draft.contact;
         let mut found = self
             .context
-            .call(Provider::Xero, &self.connection, async |token| {
+            .call(Provider::Xero, self.connection, async |token| {
                 xero.find_contacts_by_number(token, organisation_id, number).await
             })
             .await?;
@@ -242,7 +242,7 @@ impl<'a> Books<'a> {
         {
             let of_the_address = self
                 .context
-                .call(Provider::Xero, &self.connection, async |token| {
+                .call(Provider::Xero, self.connection, async |token| {
                     xero.find_contacts_by_email(token, organisation_id, email).await
                 })
                 .await?;
@@ -267,7 +267,7 @@ impl<'a> Books<'a> {
             contact_number: contact.number,
         };
         self.context
-            .call(Provider::Xero, &self.connection, async |token| {
+            .call(Provider::Xero, self.connection, async |token| {
                 xero.create_contact(token, &self.connection.account_id, &new).await
             })
             .await
@@ -280,7 +280,7 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("invoice/{}", draft.invoice_number)),
             step: "create-invoice",
             provider: Provider::Xero,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("invoice {}", draft.invoice_number),
             action: &format!("PUT invoice {}", draft.invoice_number),
             request: &json!({
@@ -297,7 +297,7 @@ impl<'a> Books<'a> {
         let look = async |_| {
             let found = self
                 .context
-                .call(Provider::Xero, &self.connection, async |token| {
+                .call(Provider::Xero, self.connection, async |token| {
                     xero.find_invoice_by_number(token, organisation_id, &draft.invoice_number).await
                 })
                 .await?;
@@ -307,7 +307,7 @@ impl<'a> Books<'a> {
             let new = self.new_invoice(contact_id);
             let made = self
                 .context
-                .call(Provider::Xero, &self.connection, async |token| {
+                .call(Provider::Xero, self.connection, async |token| {
                     xero.create_invoice(token, organisation_id, &new).await
                 })
                 .await?;
@@ -352,7 +352,7 @@ impl<'a> Books<'a> {
             effect_key: &self.effect_key(&format!("invoice/{}/payment", draft.invoice_number)),
             step: "record-payment",
             provider: Provider::Xero,
-            connection: Some(&self.connection),
+            connection: Some(self.connection),
             target: &format!("invoice {}", draft.invoice_number),
             action: &format!("PUT payment of invoice {}", draft.invoice_number),
             request: &json!({
@@ -366,7 +366,7 @@ impl<'a> Books<'a> {
         let look = async |_| {
             let found = self
                 .context
-                .call(Provider::Xero, &self.connection, async |token| {
+                .call(Provider::Xero, self.connection, async |token| {
                     xero.fetch_invoice(token, organisation_id, invoice_id).await
                 })
                 .await?;
@@ -378,7 +378,7 @@ impl<'a> Books<'a> {
         };
         let pay = async || {
             self.context
-                .call(Provider::Xero, &self.connection, async |token| {
+                .call(Provider::Xero, self.connection, async |token| {
                     xero.create_payment(token, organisation_id, &new).await
                 })
                 .await

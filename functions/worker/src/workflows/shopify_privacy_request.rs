@@ -111,7 +111,7 @@ async fn tell(job: &mut JobRun<'_>, shop: &str, customer: &Customer) -> Result<V
         .step(report::STEP, async |context| {
             let mut session = context.store.session().await?;
             let tenant_id = context.claim.tenant_id;
-            let tx = session.begin(tenant_id).await?;
+            let tx = session.begin(tenant_id)?;
             let events = privacy::events_of_customer(&tx, tenant_id, shop, customer, LARGEST_REPORT).await?;
             let jobs = privacy::jobs_of(&tx, tenant_id, shop, &events).await?;
             tx.commit().await?;
@@ -170,7 +170,7 @@ async fn remove_everywhere(
     let mut after: Option<ShopEvent> = None;
     loop {
         let mut session = context.store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         let mut events = match customer {
             Some(customer) => privacy::events_of_customer(&tx, tenant_id, shop, customer, PAGE).await?,
             None => privacy::events_of_shop(&tx, tenant_id, shop, after.as_ref(), PAGE).await?,
@@ -201,7 +201,7 @@ async fn remove_everywhere(
             report::remove(context, job.job_id).await?;
         }
         let mut session = context.store.session().await?;
-        let tx = session.begin(tenant_id).await?;
+        let tx = session.begin(tenant_id)?;
         privacy::remove(&tx, context.claim, &events, &jobs).await?;
         tx.commit().await?;
         after = events.pop();
@@ -215,7 +215,7 @@ async fn remove_everywhere(
 async fn cancel(context: &StepContext<'_>, jobs: &[JobId]) -> Result<(), StepError> {
     let tenant_id = context.claim.tenant_id;
     let mut session = context.store.session().await?;
-    let tx = session.begin(tenant_id).await?;
+    let tx = session.begin(tenant_id)?;
     for job_id in jobs {
         requests::cancel(&tx, tenant_id, *job_id, CANCELLED_BY).await?;
     }

@@ -137,7 +137,7 @@ async fn submit(context: &StepContext<'_>, parameters: &Parameters) -> Result<Do
 async fn expect_callback(context: &StepContext<'_>, token: &CallbackToken) -> Result<(), StepError> {
     let expires_at = Timestamp::now() + context.app.config.sweep_waits.deadline;
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     callbacks::issue(&tx, context.claim, &token.hash(), expires_at).await?;
     Ok(tx.commit().await?)
 }
@@ -164,7 +164,7 @@ async fn await_sweep(context: &StepContext<'_>, submitted: &Submitted) -> Result
 
 async fn is_called_back(context: &StepContext<'_>) -> Result<bool, StepError> {
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     let answer = callbacks::answer(&tx, context.claim).await?;
     tx.commit().await?;
     Ok(answer.is_some())
@@ -185,7 +185,7 @@ async fn store(
     let results: Vec<SweepResult> = rows.into_iter().map(result).collect();
     let Parameters { ticker, strategy_type, .. } = parameters;
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     trading_sweep_results::insert(&tx, context.claim, ticker, strategy_type, &results).await?;
     tx.commit().await?;
     Ok(Done::new(Stored { rows: count, best, dataset }))

@@ -69,7 +69,7 @@ pub(super) async fn connection(
     connection_id: ConnectionId,
 ) -> Result<Connection, StepError> {
     let mut session = context.store.session().await?;
-    let tx = session.begin(context.claim.tenant_id).await?;
+    let tx = session.begin(context.claim.tenant_id)?;
     let connection = connections::find(&tx, provider, connection_id).await?;
     tx.commit().await?;
     match connection {

@@ -101,21 +101,20 @@ async fn read_invoice(
     parameters: &Parameters,
 ) -> Result<Done<Option<ReadInvoice>>, StepError> {
     let Parameters { organisation_id, invoice_id } = parameters;
-    let connection = context.connection(Provider::Xero, Some(organisation_id)).await?;
+    let connection = context.connection(Provider::Xero, Some(organisation_id))?;
     let xero = context.connectors.xero()?;
     let invoice = context
-        .call(Provider::Xero, &connection, async |token| {
+        .call(Provider::Xero, connection, async |token| {
             xero.fetch_invoice(token, organisation_id, invoice_id).await
         })
         .await?;
     let Some(invoice) = invoice else { return Ok(Done::new(None)) };
-    if invoice.kind == "ACCREC" && invoice.status == "PAID" {
-        let business = polls::paid_invoice(organisation_id, &invoice.invoice_id, invoice.fully_paid_on);
-        polls::take_business(context, &business).await?;
-    }
+    let is_paid = invoice.kind == "ACCREC" && invoice.status == "PAID";
+    let business =
+        is_paid.then(|| polls::paid_invoice(organisation_id, &invoice.invoice_id, invoice.fully_paid_on));
     let about = invoice.invoice_number.clone();
     let read = record(Provider::Xero, "invoice", &invoice.invoice_id, RecordAction::Read);
-    Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(read).about(about))
+    Ok(Done::new(Some(ReadInvoice::from(invoice))).touching(read).about(about).taking_business(business))
 }
 
 impl From<Invoice> for ReadInvoice {
@@ -159,10 +158,10 @@ fn check(invoice_id: &str, invoice: Option<&ReadInvoice>, settings: &XeroInvoice
 }
 
 async fn find_contact(context: &StepContext<'_>, email: &str) -> Result<Done<Option<String>>, StepError> {
-    let connection = context.connection(Provider::HubSpot, None).await?;
+    let connection = context.connection(Provider::HubSpot, None)?;
     let hubspot = context.connectors.hubspot()?;
     let contact = context
-        .call(Provider::HubSpot, &connection, async |token| {
+        .call(Provider::HubSpot, connection, async |token| {
             hubspot.find_contact_by_email(token, email, &["email"]).await
         })
         .await?;
@@ -184,12 +183,12 @@ struct Update<'a> {
 
 impl Update<'_> {
     async fn make(&self, context: &StepContext<'_>) -> Result<Done<String>, StepError> {
-        let connection = context.connection(Provider::HubSpot, None).await?;
+        let connection = context.connection(Provider::HubSpot, None)?;
         let write = Write {
             effect_key: &self.effect_key(&connection.account_id),
             step: "update-contact",
             provider: Provider::HubSpot,
-            connection: Some(&connection),
+            connection: Some(connection),
             target: &format!("contact {}", self.contact_id),
             action: &format!("PATCH contact {}", self.contact_id),
             request: &json!({ "properties": self.properties }),
@@ -198,7 +197,7 @@ impl Update<'_> {
         let look = async |_| {
             let names: Vec<&str> = self.properties.keys().map(String::as_str).collect();
             let contact = context
-                .call(Provider::HubSpot, &connection, async |token| {
+                .call(Provider::HubSpot, connection, async |token| {
                     hubspot.fetch_contact(token, self.contact_id, &names).await
                 })
                 .await?;
@@ -206,7 +205,7 @@ impl Update<'_> {
         };
         let patch = async || {
             let contact = context
-                .call(Provider::HubSpot, &connection, async |token| {
+                .call(Provider::HubSpot, connection, async |token| {
                     hubspot.update_contact(token, self.contact_id, self.properties).await
                 })
                 .await?;

@@ -42,7 +42,7 @@ pub async fn connect(scene: &Scene, tenants: &[TenantId]) -> (Vec<Organisation>,
     let mut session = store.session().await.unwrap();
     token_sets::insert(&mut session, token_set_id, Provider::Xero).await.unwrap();
     for Organisation { tenant_id, id } in &organisations {
-        let tx = session.begin(*tenant_id).await.unwrap();
+        let tx = session.begin(*tenant_id).unwrap();
         let new = NewConnection {
             tenant_id: *tenant_id,
             token_set_id,
@@ -86,7 +86,7 @@ pub async fn jobs(scene: &Scene, organisation: &Organisation, count: usize) -> V
     };
     let store = scene.database.store(Role::Webhook);
     let mut session = store.session().await.unwrap();
-    let tx = session.begin(tenant_id).await.unwrap();
+    let tx = session.begin(tenant_id).unwrap();
     let mut jobs = Vec::new();
     for _ in 0..count {
         let job_id = triggers::start_once(&tx, tenant_id, &request).await.unwrap().unwrap();

@@ -311,7 +311,7 @@ impl Scene {
         let request = JobRequest { workflow, parameters, business_key: business_key.map(str::to_owned) };
         let store = self.database.store(Role::Webhook);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let job_id = triggers::start_once(&tx, self.tenant_id, &request).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         job_id
@@ -322,7 +322,7 @@ impl Scene {
         let request = JobRequest { workflow, parameters, business_key: None };
         let store = self.database.store(Role::Webhook);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let started =
             triggers::start_dry_run(&tx, self.tenant_id, &request, settings.as_ref(), "user/1", None).await;
         tx.commit().await.unwrap();
@@ -342,7 +342,7 @@ impl Scene {
         let due = DuePoll { tenant_id: self.tenant_id, connection_id, poll };
         let store = self.database.store(Role::Scheduler);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let job_id = polls::start(&tx, &due, Duration::ZERO).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         job_id
@@ -396,7 +396,7 @@ impl Scene {
     pub async fn retry(&self, job_id: JobId) {
         let store = self.database.store(Role::Webhook);
         let mut session = store.session().await.unwrap();
-        let tx = session.begin(self.tenant_id).await.unwrap();
+        let tx = session.begin(self.tenant_id).unwrap();
         let requested = requests::retry(&tx, self.tenant_id, job_id, "user/test").await.unwrap();
         assert!(matches!(requested, requests::Requested::Noted(_)), "{requested:?}");
         tx.commit().await.unwrap();
