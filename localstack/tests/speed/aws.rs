@@ -1,86 +1,117 @@
 //! An AWS that answers at once and takes note of what it was asked.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::http::{Connection, Request};
+use crate::http::{Answer, Request, serve};
+use crate::rings::Rings;
+use crate::table::Table;
+
+/// How often each operation was asked for; of SQS, at which queue.
+pub type Calls = BTreeMap<String, u64>;
 
 /// The stub, at `url`.
-#[derive(Clone)]
 pub struct Aws {
     pub url: String,
-    secrets: Arc<Mutex<BTreeMap<String, String>>>,
-    calls: Arc<Mutex<BTreeMap<String, u64>>>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    secrets: Mutex<BTreeMap<String, String>>,
+    table: Mutex<Table>,
+    rings: Rings,
+    calls: Mutex<Calls>,
 }
 
 impl Aws {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let aws = Self { url, secrets: Arc::default(), calls: Arc::default() };
-        let server = aws.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let server = server.clone();
-                thread::spawn(move || server.serve(Connection::new(stream)));
+        let state = Arc::<State>::default();
+        let server = Arc::clone(&state);
+        let url = serve(move |request| {
+            let (status, body) = server.answer(request);
+            Answer {
+                status,
+                headers: "content-type: application/x-amz-json-1.0\r\n",
+                body: body.into_bytes(),
             }
         });
-        aws
+        Self { url, state }
     }
 
     /// Keeps a secret under its name.
     pub fn secret(&self, name: &str, value: &Value) {
-        lock(&self.secrets).insert(name.to_owned(), value.to_string());
+        lock(&self.state.secrets).insert(name.to_owned(), value.to_string());
+    }
+
+    /// The queue of jobs.
+    pub fn rings(&self) -> &Rings {
+        &self.state.rings
     }
 
     /// How often each operation was asked for since the last time.
-    pub fn take_calls(&self) -> BTreeMap<String, u64> {
-        std::mem::take(&mut lock(&self.calls))
+    pub fn take_calls(&self) -> Calls {
+        std::mem::take(&mut lock(&self.state.calls))
     }
+}
 
-    fn serve(&self, mut connection: Connection) {
-        while let Some(request) = connection.read() {
-            let operation = operation(&request);
-            *lock(&self.calls).entry(operation.clone()).or_default() += 1;
-            let (status, answer) = self.answer(&operation, &request);
-            if connection.answer(status, "content-type: application/x-amz-json-1.0\r\n", &answer).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&self, operation: &str, request: &Request) -> (u16, Vec<u8>) {
-        let body = || serde_json::from_slice::<Value>(&request.body).expect("it is JSON");
+impl State {
+    fn answer(&self, request: &Request) -> (u16, String) {
+        let target = request.header("x-amz-target").rsplit('.').next().filter(|target| !target.is_empty());
+        let Some(operation) = target else {
+            // S3 names no operation.
+            self.count(format!("S3 {}", request.method));
+            return (200, String::new());
+        };
+        let body: Value = serde_json::from_slice(&request.body).expect("it is JSON");
+        let queue = body["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next());
+        self.count(queue.map_or(operation.to_owned(), |queue| format!("{operation} {queue}")));
         let answer = match operation {
-            "SendMessage" => json!({ "MessageId": "1", "MD5OfMessageBody": "1" }),
+            "SendMessage" => {
+                self.take_message(queue, &body);
+                json!({ "MessageId": "1", "MD5OfMessageBody": "1" })
+            }
             "SendMessageBatch" => {
-                let entries = body()["Entries"].as_array().cloned().unwrap_or_default();
+                let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
+                entries.iter().for_each(|entry| self.take_message(queue, entry));
                 let taken = entries
                     .iter()
                     .map(|entry| json!({ "Id": entry["Id"], "MessageId": "1", "MD5OfMessageBody": "1" }));
                 json!({ "Successful": taken.collect::<Vec<_>>(), "Failed": [] })
             }
+            "ChangeMessageVisibility" => json!({}),
             "GetSecretValue" => {
-                let name = body()["SecretId"].as_str().unwrap_or_default().to_owned();
-                match lock(&self.secrets).get(&name) {
+                let name = body["SecretId"].as_str().unwrap_or_default();
+                match lock(&self.secrets).get(name) {
                     Some(value) => json!({ "Name": name, "SecretString": value, "VersionId": "1" }),
-                    None => return (400, br#"{"__type":"ResourceNotFoundException"}"#.to_vec()),
+                    None => return (400, json!({ "__type": "ResourceNotFoundException" }).to_string()),
                 }
             }
-            _ => return (400, br#"{"__type":"UnknownOperationException"}"#.to_vec()),
+            "UpdateItem" => match lock(&self.table).update(&body) {
+                Ok(item) => json!({ "Attributes": item }),
+                Err(item) => {
+                    let refused = json!({ "__type": "ConditionalCheckFailedException", "Item": item });
+                    return (400, refused.to_string());
+                }
+            },
+            _ => return (400, json!({ "__type": "UnknownOperationException" }).to_string()),
         };
-        (200, answer.to_string().into_bytes())
+        (200, answer.to_string())
     }
-}
 
-/// `SendMessageBatch`; `PUT`, where the operation is not named.
-fn operation(request: &Request) -> String {
-    let target = request.header("x-amz-target").rsplit('.').next().filter(|operation| !operation.is_empty());
-    target.unwrap_or(&request.method).to_owned()
+    fn take_message(&self, queue: Option<&str>, message: &Value) {
+        if queue == Some("jobs") {
+            let delay = Duration::from_secs(message["DelaySeconds"].as_u64().unwrap_or_default());
+            self.rings.ring(message["MessageBody"].as_str().unwrap_or_default().to_owned(), delay);
+        }
+    }
+
+    fn count(&self, operation: String) {
+        *lock(&self.calls).entry(operation).or_default() += 1;
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

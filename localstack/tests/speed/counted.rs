@@ -1,17 +1,23 @@
 //! What does not depend on the machine: counted, and held against what it may be.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use zixly_testkit::Role;
 
 use crate::lambda::Environment;
 use crate::round_trips::RoundTrips;
 use crate::scene::Scene;
-use crate::{say, webhook};
+use crate::{say, webhook, worker};
 
 const DELIVERIES: u64 = 200;
+/// Enough that each tenant's tokens are known, and its budgets.
+const FIRST_JOBS: usize = 100;
+const JOBS: usize = 200;
+/// Nothing is measured that takes time.
+const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A figure a delivery.
+/// A figure a delivery or a job.
 pub struct Counted {
     pub what: &'static str,
     pub is: f64,
@@ -34,24 +40,28 @@ impl AllCounted {
     }
 }
 
+pub async fn all(scene: &Scene, binary: &dyn Fn(&str) -> String) -> AllCounted {
+    let mut all = webhook(scene, &binary("zixly-webhook")).await;
+    all.extend(worker(scene, binary).await);
+    AllCounted(all)
+}
+
 /// Deliveries to one environment that has connected everything.
-pub async fn webhook(scene: &Scene, binary: &str) -> AllCounted {
-    let server = scene.postgres.address();
-    let round_trips = RoundTrips::to(server);
-    let url = scene.url(Role::Webhook).replace(&server.to_string(), &round_trips.address.to_string());
-    let mut environment = Environment::start(binary, &scene.settings("webhook", &url));
-    environment.invoke(&webhook::event(scene));
+async fn webhook(scene: &Scene, binary: &str) -> Vec<Counted> {
+    let (mut environment, round_trips) = counted_environment(scene, "webhook", Role::Webhook, binary);
+    webhook::deliver_one(&mut environment, &webhook::event(scene).1);
     let wal_before = scene.wal_position().await;
     round_trips.take();
     scene.aws.take_calls();
     for _ in 0..DELIVERIES {
-        environment.invoke(&webhook::event(scene));
+        webhook::deliver_one(&mut environment, &webhook::event(scene).1);
     }
     let each = |total: u64| total as f64 / DELIVERIES as f64;
     let of_postgres = each(round_trips.take());
     let calls = scene.aws.take_calls();
-    let rung = calls.get("SendMessageBatch").copied().unwrap_or_default();
-    AllCounted(vec![
+    let rung = calls.get("SendMessageBatch jobs").copied().unwrap_or_default();
+    let wal_bytes = scene.wal_position().await - wal_before;
+    vec![
         // The instance's numbers are saved once a second besides.
         Counted { what: "round trips to PostgreSQL a delivery", is: of_postgres, at_most: 1.03 },
         Counted { what: "calls to SQS a delivery", is: each(rung), at_most: 1.0 },
@@ -60,10 +70,53 @@ pub async fn webhook(scene: &Scene, binary: &str) -> AllCounted {
             is: each(calls.values().sum::<u64>() - rung),
             at_most: 0.0,
         },
+        Counted { what: "bytes of WAL a delivery", is: each(wal_bytes), at_most: 6000.0 },
+    ]
+}
+
+/// Jobs of the main workflow in one environment that knows every tenant.
+async fn worker(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Vec<Counted> {
+    let settings = scene.settings("webhook", &scene.url(Role::Webhook));
+    let mut door = [Environment::start(&binary("zixly-webhook"), &settings)];
+    let (environment, round_trips) =
+        counted_environment(scene, "worker", Role::Worker, &binary("zixly-worker"));
+    let mut environment = [environment];
+    scene.aws.rings().clear();
+    worker::fill(scene, &mut door, FIRST_JOBS);
+    worker::work(scene, &mut environment, PATIENCE).await;
+    worker::fill(scene, &mut door, JOBS);
+    round_trips.take();
+    let worked = worker::work(scene, &mut environment, PATIENCE).await;
+    let each = |total: u64| total as f64 / worked.jobs as f64;
+    let calls = |is_meant: fn(&str) -> bool| {
+        each(worked.calls.iter().filter(|(operation, _)| is_meant(operation)).map(|(_, count)| count).sum())
+    };
+    let is_sqs = |operation: &str| operation.contains("Message");
+    let is_s3 = |operation: &str| operation.starts_with("S3");
+    vec![
+        Counted { what: "round trips to PostgreSQL a job", is: each(round_trips.take()), at_most: 101.0 },
+        Counted { what: "calls to SQS a job", is: calls(is_sqs), at_most: 3.0 },
+        Counted { what: "calls to S3 a job", is: calls(is_s3), at_most: 1.0 },
+        // One a call to a provider at the most: how many are taken at once depends on how quickly they follow.
         Counted {
-            what: "bytes of WAL a delivery",
-            is: each(scene.wal_position().await - wal_before),
-            at_most: 6000.0,
+            what: "calls to DynamoDB a job",
+            is: calls(|operation| operation == "UpdateItem"),
+            at_most: 3.0,
         },
-    ])
+        Counted {
+            what: "calls to Secrets Manager a job",
+            is: calls(|operation| operation == "GetSecretValue"),
+            at_most: 0.0,
+        },
+        Counted { what: "calls to providers a job", is: each(worked.heard.calls), at_most: 3.0 },
+        Counted { what: "bytes of WAL a job", is: each(worked.used.wal_bytes), at_most: 15_000.0 },
+    ]
+}
+
+/// An environment with a count of how often it waits for PostgreSQL.
+fn counted_environment(scene: &Scene, function: &str, role: Role, binary: &str) -> (Environment, RoundTrips) {
+    let server = scene.postgres.address();
+    let round_trips = RoundTrips::to(server);
+    let url = scene.url(role).replace(&server.to_string(), &round_trips.address.to_string());
+    (Environment::start(binary, &scene.settings(function, &url)), round_trips)
 }

@@ -1,7 +1,39 @@
 //! As much of HTTP/1.1 as a server needs that costs next to nothing: what is measured is who asks.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+/// Answers whoever comes to a port of its own, each connection in a thread; gives its address, `http://127.0.0.1:4711`.
+pub fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || {
+                let mut connection = Connection::new(stream);
+                while let Some(request) = connection.read() {
+                    let Answer { status, headers, body } = answer(&request);
+                    if connection.answer(status, headers, &body).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+/// What a request is answered.
+pub struct Answer {
+    pub status: u16,
+    /// Each with `\r\n` behind it.
+    pub headers: &'static str,
+    pub body: Vec<u8>,
+}
 
 /// One request.
 pub struct Request {

@@ -1,5 +1,5 @@
-//! How fast the functions are: the release binaries, driven through the Runtime API, with PostgreSQL on the same machine
-//! and an AWS that answers at once.
+//! How fast the functions are: the release binaries, driven through the Runtime API, with PostgreSQL on the same machine,
+//! and an AWS and providers that answer at once.
 //!
 //! As a test it looks at what can be counted, and fails when that exceeds its budget. With `REPORT`, a file, it measures
 //! everything and writes the table there; `make bench` says `docs/benchmarks.md`, and `FUNCTIONS`, where the binaries are
@@ -12,10 +12,16 @@ mod http;
 mod lambda;
 mod limit;
 mod machine;
+mod measured;
+mod providers;
 mod report;
+mod rings;
 mod round_trips;
 mod scene;
+mod table;
+mod through;
 mod webhook;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,14 +29,17 @@ use std::time::Duration;
 
 use zixly_testkit::{Role, release_function_binary};
 
+use crate::counted::AllCounted;
 use crate::lambda::Environment;
 use crate::limit::Limit;
-use crate::report::Report;
+use crate::report::{Line, Report};
 use crate::scene::Scene;
 
 const ENVIRONMENTS: [usize; 4] = [1, 2, 4, 8];
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(10);
+/// More jobs than any number of workers does in that time.
+const WAITING: usize = 20_000;
 
 #[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -43,33 +52,72 @@ async fn main() -> ExitCode {
         Some(folder) => folder.join(name).join("bootstrap").to_string_lossy().into_owned(),
         None => release_function_binary(name),
     };
-    let scene = Scene::set().await;
-    let counted = counted::webhook(&scene, &binary("zixly-webhook")).await;
+    let counted = counted::all(&Scene::set().await, &binary).await;
+    let verdict = counted.verdict();
     if let Some(file) = setting("REPORT") {
-        let report = measure(&scene, &binary).await;
-        let text = report.text(&counted);
+        let text = measure(counted, &binary).await.text();
         say(&text);
         std::fs::write(&file, text).unwrap_or_else(|error| panic!("{file} cannot be written: {error}"));
     }
-    counted.verdict()
+    verdict
 }
 
-async fn measure(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Report {
-    let mut report = Report { functions: functions::all(scene, binary), ..Report::default() };
-    let settings = scene.settings("webhook", &scene.url(Role::Webhook));
+async fn measure(counted: AllCounted, binary: &dyn Fn(&str) -> String) -> Report {
+    let mut report = Report {
+        functions: functions::all(&Scene::set().await, binary),
+        webhook: Vec::new(),
+        worker: Vec::new(),
+        through: Vec::new(),
+        alone: Vec::new(),
+        counted,
+    };
+    measure_webhook(&Scene::set().await, binary, &mut report).await;
+    measure_worker(&Scene::set().await, binary, &mut report).await;
+    report
+}
+
+async fn measure_webhook(scene: &Scene, binary: &dyn Fn(&str) -> String, report: &mut Report) {
     for is_slow in [false, true] {
         scene.slow_down_flushes(is_slow).await;
-        for count in ENVIRONMENTS {
-            let mut environments: Vec<_> =
-                (0..count).map(|_| Environment::start(&binary("zixly-webhook"), &settings)).collect();
-            webhook::deliver(scene, &mut environments, WARM_UP).await;
-            let served = webhook::deliver(scene, &mut environments, MEASURED).await;
-            drop(environments);
-            let limit = Limit::measure(scene, count, MEASURED.as_secs()).await;
-            report.webhook.push(report::Line { is_slow, environments: count, served, limit });
+        for environments in ENVIRONMENTS {
+            let mut doors = start(scene, binary, "webhook", environments);
+            webhook::deliver(scene, &mut doors, WARM_UP).await;
+            let served = webhook::deliver(scene, &mut doors, MEASURED).await;
+            drop(doors);
+            let limit = Limit::measure(scene, environments, MEASURED.as_secs()).await;
+            report.webhook.push(Line { is_slow, environments, is: (served, limit) });
         }
     }
-    report
+}
+
+async fn measure_worker(scene: &Scene, binary: &dyn Fn(&str) -> String, report: &mut Report) {
+    for is_slow in [false, true] {
+        for environments in ENVIRONMENTS {
+            let mut doors = start(scene, binary, "webhook", environments.div_ceil(2));
+            let mut workers = start(scene, binary, "worker", environments);
+            scene.slow_down_flushes(false).await;
+            scene.aws.rings().clear();
+            worker::fill(scene, &mut doors, WAITING);
+            scene.slow_down_flushes(is_slow).await;
+            worker::work(scene, &mut workers, WARM_UP).await;
+            let worked = worker::work(scene, &mut workers, MEASURED).await;
+            report.worker.push(Line { is_slow, environments, is: worked });
+            let at_once = 2 * environments;
+            let through = through::run(scene, &mut doors, &mut workers, at_once, MEASURED).await;
+            report.through.push(Line { is_slow, environments, is: through });
+            if environments == 1 {
+                let alone = through::run(scene, &mut doors, &mut workers, 1, MEASURED).await;
+                report.alone.push(Line { is_slow, environments, is: alone });
+            }
+        }
+    }
+}
+
+fn start(scene: &Scene, binary: &dyn Fn(&str) -> String, function: &str, count: usize) -> Vec<Environment> {
+    let role = if function == "worker" { Role::Worker } else { Role::Webhook };
+    let settings = scene.settings(function, &scene.url(role));
+    let binary = binary(&format!("zixly-{function}"));
+    (0..count).map(|_| Environment::start(&binary, &settings)).collect()
 }
 
 fn setting(name: &str) -> Option<String> {

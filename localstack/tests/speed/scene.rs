@@ -9,11 +9,13 @@ use zixly_domain::Provider;
 use zixly_testkit::{AWS_ENVIRONMENT, PostgresServer, Role, TestDatabase, post, processor_time};
 
 use crate::aws::Aws;
+use crate::providers::Providers;
 
 const TENANTS: usize = 50;
 
 pub struct Scene {
     pub aws: Aws,
+    pub providers: Providers,
     pub database: TestDatabase,
     pub postgres: PostgresServer,
     /// A Xero organisation of each tenant.
@@ -30,14 +32,22 @@ impl Scene {
         ])
         .await;
         let database = TestDatabase::create_on(&postgres.url()).await;
+        let aws = Aws::start();
         let mut organisations = Vec::new();
         for number in 0..TENANTS {
             let organisation = uuid::Uuid::from_u64_pair(0x4444_4444_5555_4666, number as u64).to_string();
             let tenant_id = database.tenant(&organisation).await;
-            database.connect_account(tenant_id, Provider::Xero, &organisation).await;
+            let portal = (7_000_000 + number).to_string();
+            for (provider, account) in [(Provider::Xero, &organisation), (Provider::HubSpot, &portal)] {
+                let (_, token_set_id) = database.connect_account(tenant_id, provider, account).await;
+                let tokens = json!({
+                    "access_token": "access", "refresh_token": "refresh", "expires_at": "2100-01-01T00:00:00Z",
+                });
+                aws.secret(&format!("token-sets/{token_set_id}"), &tokens);
+            }
             organisations.push(organisation);
         }
-        Self { aws: Aws::start(), database, postgres, organisations }
+        Self { aws, providers: Providers::start(), database, postgres, organisations }
     }
 
     /// What a function is told: all that any of them wants to know, with PostgreSQL at `database_url`.
@@ -45,7 +55,8 @@ impl Scene {
         let secret = json!({
             "database_url": database_url, "auth_jwt_secret": "a-key-for-tokens-of-32-characters",
             "realtime_ticket_key": "a-key-for-tickets-of-32-characters", "xero_webhook_key": post::XERO_KEY,
-            "hubspot_client_secret": post::HUBSPOT_SECRET, "shopify_client_secret": post::SHOPIFY_SECRET,
+            "hubspot_client_id": "hubspot", "hubspot_client_secret": post::HUBSPOT_SECRET,
+            "xero_client_id": "xero", "xero_client_secret": "secret", "shopify_client_secret": post::SHOPIFY_SECRET,
         });
         self.aws.secret(function, &secret);
         let queue = |name: &str| format!("{}/000000000000/{name}", self.aws.url);
@@ -76,13 +87,17 @@ impl Scene {
             ("SHOPIFY_SHOP_URL", "https://{shop}"),
             ("HUBSPOT_API_VERSION", "2026-03"),
         ];
-        let providers = "XERO_API XERO_TOKEN XERO_AUTHORIZE XERO_CONNECTIONS HUBSPOT_API HUBSPOT_AUTHORIZE ASANA_API \
-                         ASANA_TOKEN ASANA_AUTHORIZE ASANA_REVOKE SLACK_API SLACK_HOOKS SLACK_AUTHORIZE TRADING_API APP";
-        let providers = providers.split_whitespace();
-        let providers =
-            providers.map(|name| (format!("{name}_URL"), "https://provider.example.com".to_owned()));
-        let own = own.into_iter().chain(AWS_ENVIRONMENT);
-        own.map(|(name, value)| (name.to_owned(), value.to_owned())).chain(providers).collect()
+        let others = "XERO_TOKEN XERO_AUTHORIZE XERO_CONNECTIONS HUBSPOT_AUTHORIZE ASANA_API ASANA_TOKEN ASANA_AUTHORIZE \
+                      ASANA_REVOKE SLACK_API SLACK_HOOKS SLACK_AUTHORIZE TRADING_API APP";
+        let others = others
+            .split_whitespace()
+            .map(|name| (format!("{name}_URL"), "https://provider.example.com".to_owned()));
+        let providers = ["xero", "hubspot"].map(|name| {
+            (format!("{}_API_URL", name.to_uppercase()), format!("{}/{name}", self.providers.url))
+        });
+        let own =
+            own.into_iter().chain(AWS_ENVIRONMENT).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        own.chain(providers).chain(others).collect()
     }
 
     /// Where a function's role comes in.

@@ -9,77 +9,50 @@ use zixly_domain::Provider;
 use zixly_testkit::Post;
 
 use crate::lambda::Environment;
+use crate::measured::{Meter, Times, Used};
+use crate::providers::invoice_id;
 use crate::scene::Scene;
 
 /// What was measured of some deliveries.
 pub struct Served {
-    pub count: u64,
-    pub in_all: Duration,
-    /// Each answer's time, in order.
-    pub took: Vec<Duration>,
-    pub function: Duration,
-    pub postgres: Duration,
-    pub wal_bytes: u64,
-}
-
-impl Served {
-    pub fn rate(&self) -> f64 {
-        self.count as f64 / self.in_all.as_secs_f64()
-    }
-
-    /// The time that so many of a thousand answers did not exceed.
-    pub fn per_mille(&self, part: usize) -> Duration {
-        self.took[(self.took.len() * part / 1000).min(self.took.len() - 1)]
-    }
-
-    pub fn processor_ms(&self, of: Duration) -> f64 {
-        of.as_secs_f64() * 1000.0 / self.count as f64
-    }
+    /// Each answer.
+    pub took: Times,
+    pub used: Used,
 }
 
 /// Delivers for so long to all of these environments at once.
 pub async fn deliver(scene: &Scene, environments: &mut [Environment], how_long: Duration) -> Served {
-    let function_before: Duration = environments.iter().map(Environment::processor).sum();
-    let postgres_before = scene.postgres_processor();
-    let wal_before = scene.wal_position().await;
-    let began = Instant::now();
+    let meter = Meter::start(scene, environments).await;
+    let until = Instant::now() + how_long;
     let took = thread::scope(|scope| {
-        let at_work: Vec<_> = environments
-            .iter_mut()
-            .map(|it| scope.spawn(move || deliver_to(scene, it, began + how_long)))
-            .collect();
-        let took = at_work.into_iter().map(|it| it.join().expect("every delivery is taken"));
-        let mut took: Vec<Duration> = took.flatten().collect();
-        took.sort_unstable();
-        took
+        let at_work: Vec<_> =
+            environments.iter_mut().map(|it| scope.spawn(move || deliver_to(scene, it, until))).collect();
+        at_work.into_iter().flat_map(|it| it.join().expect("every delivery is taken")).collect()
     });
-    let in_all = began.elapsed();
-    Served {
-        count: took.len() as u64,
-        in_all,
-        took,
-        function: environments.iter().map(Environment::processor).sum::<Duration>() - function_before,
-        postgres: scene.postgres_processor() - postgres_before,
-        wal_bytes: scene.wal_position().await - wal_before,
-    }
+    Served { took, used: meter.stop(scene, environments).await }
 }
 
 fn deliver_to(scene: &Scene, environment: &mut Environment, until: Instant) -> Vec<Duration> {
     let mut took = Vec::new();
     while Instant::now() < until {
-        let (answer, time) = environment.invoke(&event(scene));
-        assert!(answer.starts_with(br#"{"statusCode":200"#), "{}", String::from_utf8_lossy(&answer));
-        took.push(time);
+        took.push(deliver_one(environment, &event(scene).1));
     }
     took
 }
 
-/// A paid invoice of one of the tenants, as nobody has told of it before.
-pub fn event(scene: &Scene) -> Vec<u8> {
+/// Delivers one, and gives how long its answer took.
+pub fn deliver_one(environment: &mut Environment, event: &[u8]) -> Duration {
+    let (answer, took) = environment.invoke(event);
+    assert!(answer.starts_with(br#"{"statusCode":200"#), "{}", String::from_utf8_lossy(&answer));
+    took
+}
+
+/// A paid invoice of one of the tenants, as nobody has told of it before, and its number.
+pub fn event(scene: &Scene) -> (u64, Vec<u8>) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let organisation = &scene.organisations[number as usize % scene.organisations.len()];
-    let invoice = uuid::Uuid::from_u64_pair(0x1111_1111_2222_4333, number);
+    let invoice = invoice_id(number);
     let body = json!({
         "events": [{
             "resourceUrl": format!("https://api.xero.com/api.xro/2.0/Invoices/{invoice}"),
@@ -94,5 +67,5 @@ pub fn event(scene: &Scene) -> Vec<u8> {
         body: body.to_string(),
         headers: Vec::new(),
     };
-    post.event().to_string().into_bytes()
+    (number, post.event().to_string().into_bytes())
 }
