@@ -17,11 +17,15 @@ const JOBS: usize = 200;
 /// Nothing is measured that takes time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A figure a delivery or a job.
+/// A figure a delivery, a job or a function.
 pub struct Counted {
-    pub what: &'static str,
+    pub what: String,
     pub is: f64,
     pub at_most: f64,
+}
+
+fn counted(what: &str, is: f64, at_most: f64) -> Counted {
+    Counted { what: what.to_owned(), is, at_most }
 }
 
 pub struct AllCounted(pub Vec<Counted>);
@@ -63,14 +67,10 @@ async fn webhook(scene: &Scene, binary: &str) -> Vec<Counted> {
     let wal_bytes = scene.wal_position().await - wal_before;
     vec![
         // The instance's numbers are saved once a second besides.
-        Counted { what: "round trips to PostgreSQL a delivery", is: of_postgres, at_most: 1.03 },
-        Counted { what: "calls to SQS a delivery", is: each(rung), at_most: 1.0 },
-        Counted {
-            what: "calls to other parts of AWS a delivery",
-            is: each(calls.values().sum::<u64>() - rung),
-            at_most: 0.0,
-        },
-        Counted { what: "bytes of WAL a delivery", is: each(wal_bytes), at_most: 6000.0 },
+        counted("round trips to PostgreSQL a delivery", of_postgres, 1.03),
+        counted("calls to SQS a delivery", each(rung), 1.0),
+        counted("calls to other parts of AWS a delivery", each(calls.values().sum::<u64>() - rung), 0.0),
+        counted("bytes of WAL a delivery", each(wal_bytes), 6000.0),
     ]
 }
 
@@ -94,22 +94,14 @@ async fn worker(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Vec<Counted> 
     let is_sqs = |operation: &str| operation.contains("Message");
     let is_s3 = |operation: &str| operation.starts_with("S3");
     vec![
-        Counted { what: "round trips to PostgreSQL a job", is: each(round_trips.take()), at_most: 101.0 },
-        Counted { what: "calls to SQS a job", is: calls(is_sqs), at_most: 3.0 },
-        Counted { what: "calls to S3 a job", is: calls(is_s3), at_most: 1.0 },
+        counted("round trips to PostgreSQL a job", each(round_trips.take()), 101.0),
+        counted("calls to SQS a job", calls(is_sqs), 3.0),
+        counted("calls to S3 a job", calls(is_s3), 1.0),
         // One a call to a provider at the most: how many are taken at once depends on how quickly they follow.
-        Counted {
-            what: "calls to DynamoDB a job",
-            is: calls(|operation| operation == "UpdateItem"),
-            at_most: 3.0,
-        },
-        Counted {
-            what: "calls to Secrets Manager a job",
-            is: calls(|operation| operation == "GetSecretValue"),
-            at_most: 0.0,
-        },
-        Counted { what: "calls to providers a job", is: each(worked.heard.calls), at_most: 3.0 },
-        Counted { what: "bytes of WAL a job", is: each(worked.used.wal_bytes), at_most: 15_000.0 },
+        counted("calls to DynamoDB a job", calls(|operation| operation == "UpdateItem"), 3.0),
+        counted("calls to Secrets Manager a job", calls(|operation| operation == "GetSecretValue"), 0.0),
+        counted("calls to providers a job", each(worked.heard.calls), 3.0),
+        counted("bytes of WAL a job", each(worked.used.wal_bytes), 15_000.0),
     ]
 }
 

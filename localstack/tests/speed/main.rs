@@ -2,8 +2,7 @@
 //! and an AWS and providers that answer at once.
 //!
 //! As a test it looks at what can be counted, and fails when that exceeds its budget. With `REPORT`, a file, it measures
-//! everything and writes the table there; `make bench` says `docs/benchmarks.md`, and `FUNCTIONS`, where the binaries are
-//! as they are deployed.
+//! everything and writes the table there; `FUNCTIONS` is where the binaries are as they are deployed.
 
 mod aws;
 mod counted;
@@ -22,6 +21,7 @@ mod table;
 mod through;
 mod webhook;
 mod worker;
+mod zip;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use zixly_testkit::{Role, release_function_binary};
 
-use crate::counted::AllCounted;
 use crate::lambda::Environment;
 use crate::limit::Limit;
 use crate::report::{Line, Report};
@@ -38,8 +37,6 @@ use crate::scene::Scene;
 const ENVIRONMENTS: [usize; 4] = [1, 2, 4, 8];
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(10);
-/// More jobs than any number of workers does in that time.
-const WAITING: usize = 20_000;
 
 #[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
@@ -52,24 +49,25 @@ async fn main() -> ExitCode {
         Some(folder) => folder.join(name).join("bootstrap").to_string_lossy().into_owned(),
         None => release_function_binary(name),
     };
-    let counted = counted::all(&Scene::set().await, &binary).await;
-    let verdict = counted.verdict();
-    if let Some(file) = setting("REPORT") {
-        let text = measure(counted, &binary).await.text();
-        say(&text);
-        std::fs::write(&file, text).unwrap_or_else(|error| panic!("{file} cannot be written: {error}"));
-    }
+    let Some(file) = setting("REPORT") else {
+        return counted::all(&Scene::set().await, &binary).await.verdict();
+    };
+    let report = measure(&binary).await;
+    let (text, verdict) = (report.text(), report.counted.verdict());
+    say(&text);
+    std::fs::write(&file, text).unwrap_or_else(|error| panic!("{file} cannot be written: {error}"));
     verdict
 }
 
-async fn measure(counted: AllCounted, binary: &dyn Fn(&str) -> String) -> Report {
+async fn measure(binary: &dyn Fn(&str) -> String) -> Report {
     let mut report = Report {
         functions: functions::all(&Scene::set().await, binary),
+        floor: functions::floor(&Scene::set().await, &binary("zixly-noop")),
         webhook: Vec::new(),
         worker: Vec::new(),
         through: Vec::new(),
         alone: Vec::new(),
-        counted,
+        counted: counted::all(&Scene::set().await, binary).await,
     };
     measure_webhook(&Scene::set().await, binary, &mut report).await;
     measure_worker(&Scene::set().await, binary, &mut report).await;
@@ -92,15 +90,11 @@ async fn measure_webhook(scene: &Scene, binary: &dyn Fn(&str) -> String, report:
 
 async fn measure_worker(scene: &Scene, binary: &dyn Fn(&str) -> String, report: &mut Report) {
     for is_slow in [false, true] {
+        scene.slow_down_flushes(is_slow).await;
         for environments in ENVIRONMENTS {
             let mut doors = start(scene, binary, "webhook", environments.div_ceil(2));
             let mut workers = start(scene, binary, "worker", environments);
-            scene.slow_down_flushes(false).await;
-            scene.aws.rings().clear();
-            worker::fill(scene, &mut doors, WAITING);
-            scene.slow_down_flushes(is_slow).await;
-            worker::work(scene, &mut workers, WARM_UP).await;
-            let worked = worker::work(scene, &mut workers, MEASURED).await;
+            let worked = worker::busy(scene, &mut doors, &mut workers, MEASURED).await;
             report.worker.push(Line { is_slow, environments, is: worked });
             let at_once = 2 * environments;
             let through = through::run(scene, &mut doors, &mut workers, at_once, MEASURED).await;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use zixly_testkit::processor_time;
+
 use crate::lambda::Environment;
 use crate::scene::Scene;
 
@@ -34,6 +36,8 @@ pub struct Used {
     /// Of the processors, by all environments together.
     pub functions: Duration,
     pub postgres: Duration,
+    /// By the driver, with the AWS and the providers that it plays.
+    pub driver: Duration,
     pub wal_bytes: u64,
 }
 
@@ -42,6 +46,7 @@ pub struct Meter {
     began: Instant,
     functions: Duration,
     postgres: Duration,
+    driver: Duration,
     wal_bytes: u64,
 }
 
@@ -50,6 +55,7 @@ impl Meter {
         Self {
             functions: processor(environments),
             postgres: scene.postgres_processor(),
+            driver: driver(),
             wal_bytes: scene.wal_position().await,
             began: Instant::now(),
         }
@@ -60,6 +66,7 @@ impl Meter {
             in_all: self.began.elapsed(),
             functions: processor(environments) - self.functions,
             postgres: scene.postgres_processor() - self.postgres,
+            driver: driver() - self.driver,
             wal_bytes: scene.wal_position().await - self.wal_bytes,
         }
     }
@@ -67,6 +74,10 @@ impl Meter {
 
 pub fn processor(environments: &[Environment]) -> Duration {
     environments.iter().map(Environment::processor).sum()
+}
+
+fn driver() -> Duration {
+    processor_time(std::process::id()).expect("it runs")
 }
 
 pub fn ms(duration: Duration) -> f64 {

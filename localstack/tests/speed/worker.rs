@@ -16,6 +16,13 @@ use crate::webhook;
 /// What the workflow records when a tenant wants nobody told.
 pub const STEPS: u32 = 5;
 
+/// How long it is looked how quick the workers are.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// More than any number of workers does in that time.
+const FIRST_JOBS: usize = 4000;
+/// By how much a warm worker may be quicker than that.
+const MORE: f64 = 2.0;
+
 /// So far, with each step and the one write recorded.
 const DONE: &str = "
     select count(*) from pipeline_jobs as job
@@ -46,6 +53,20 @@ pub struct Invocation {
     pub rings: Vec<Ring>,
     pub took: Duration,
     pub ended: Instant,
+}
+
+/// Measures the workers for so long while more doorbells wait than they can answer.
+pub async fn busy(
+    scene: &Scene,
+    doors: &mut [Environment],
+    workers: &mut [Environment],
+    how_long: Duration,
+) -> Worked {
+    scene.aws.rings().clear();
+    fill(scene, doors, FIRST_JOBS);
+    let rate = work(scene, workers, WARM_UP).await.rate();
+    fill(scene, doors, (rate * how_long.as_secs_f64() * MORE) as usize);
+    work(scene, workers, how_long).await
 }
 
 /// Lets doors ring until so many jobs wait.
