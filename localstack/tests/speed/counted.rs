@@ -8,12 +8,22 @@ use zixly_testkit::Role;
 use crate::lambda::Environment;
 use crate::round_trips::RoundTrips;
 use crate::scene::Scene;
-use crate::{say, webhook, worker};
+use crate::zip::zipped_bytes;
+use crate::{allocations, say, setting, webhook, worker};
 
 const DELIVERIES: u64 = 200;
 /// Enough that each tenant's tokens are known, and its budgets.
 const FIRST_JOBS: usize = 100;
 const JOBS: usize = 200;
+/// What the zip of each function may come to in thousands of bytes: as it is deployed, and as the tests build it.
+const ZIPS: [(&str, f64, f64); 6] = [
+    ("webhook", 3750.0, 5400.0),
+    ("worker", 4750.0, 6800.0),
+    ("scheduler", 3150.0, 4450.0),
+    ("dashboard", 3800.0, 5000.0),
+    ("realtime", 2050.0, 3000.0),
+    ("admin", 3050.0, 4500.0),
+];
 /// Nothing is measured that takes time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -46,7 +56,10 @@ impl AllCounted {
 
 pub async fn all(scene: &Scene, binary: &dyn Fn(&str) -> String) -> AllCounted {
     let mut all = webhook(scene, &binary("zixly-webhook")).await;
+    let allocations = allocations::a_delivery(scene);
+    all.push(counted("allocations a delivery", allocations, 670.0));
     all.extend(worker(scene, binary).await);
+    all.extend(zips(binary));
     AllCounted(all)
 }
 
@@ -103,6 +116,16 @@ async fn worker(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Vec<Counted> 
         counted("calls to providers a job", each(worked.heard.calls), 3.0),
         counted("bytes of WAL a job", each(worked.used.wal_bytes), 15_000.0),
     ]
+}
+
+/// Each function, in thousands of bytes. As the tests build them, in a hurry, they are larger than they are deployed.
+fn zips(binary: &dyn Fn(&str) -> String) -> impl Iterator<Item = Counted> {
+    let is_deployed = setting("FUNCTIONS").is_some();
+    ZIPS.into_iter().map(move |(function, as_deployed, in_a_hurry)| Counted {
+        what: format!("kilobytes of the zip of {function}"),
+        is: zipped_bytes(&binary(&format!("zixly-{function}"))) as f64 / 1e3,
+        at_most: if is_deployed { as_deployed } else { in_a_hurry },
+    })
 }
 
 /// An environment with a count of how often it waits for PostgreSQL.

@@ -4,6 +4,7 @@
 //! As a test it looks at what can be counted, and fails when that exceeds its budget. With `REPORT`, a file, it measures
 //! everything and writes the table there; `FUNCTIONS` is where the binaries are as they are deployed.
 
+mod allocations;
 mod aws;
 mod counted;
 mod functions;
@@ -42,6 +43,10 @@ const MEASURED: Duration = Duration::from_secs(10);
 async fn main() -> ExitCode {
     // A filter of `cargo test` that means other tests.
     if std::env::args().skip(1).any(|filter| !filter.starts_with('-') && !"speed".contains(&filter)) {
+        return ExitCode::SUCCESS;
+    }
+    if setting(allocations::AS_FUNCTION).is_some() {
+        allocations::serve().await;
         return ExitCode::SUCCESS;
     }
     let folder = setting("FUNCTIONS").map(PathBuf::from);
