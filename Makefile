@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
+.PHONY: help setup check command demo up down test chaos bench bench-compare bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -45,7 +45,10 @@ chaos: command ## Break everything under 10,000 deliveries, as SEED says (the ti
 		$(ZIXLY) services -- cargo test --profile chaos --quiet --package zixly-localstack --test chaos
 
 bench: bench-functions ## Measure the functions as they are deployed, beside what PostgreSQL can do at the most, and write docs/benchmarks.md
-	@REPORT=$(CURDIR)/docs/benchmarks.md $(SPEED)
+	@RUN=table REPORT=$(CURDIR)/docs/benchmarks.md $(SPEED)
+
+bench-compare: command ## Measure the commit BASE and the working tree in turn, twice each, and print the ratios
+	@BASE=$(BASE) localstack/bench-compare.sh $(abspath $(ZIXLY))
 
 # With one that does nothing beside them. Not in the list: nobody needs it alone.
 bench-functions: command
@@ -77,7 +80,7 @@ lint: command $(DENY) ## Formatting, clippy, rustdoc, dependencies and their lic
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(DENY) check bans licenses sources
 	$(ZIXLY) lint-terraform
-	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/setup.sh terraform/audit.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck .ci/run localstack/bench-compare.sh localstack/setup.sh terraform/audit.sh terraform/deploy.sh shared/webhooks/fuzz/run.sh; fi
 
 audit: command .local/checkov/.stamp ## Plan environments/aws without an account, and hold plan and modules against checkov's rules and our own
 	@$(ZIXLY) services -- terraform/audit.sh

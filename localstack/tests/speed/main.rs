@@ -2,11 +2,17 @@
 //! and an AWS and providers that answer at once.
 //!
 //! As a test it looks at what can be counted, and fails when that exceeds its budget. With `REPORT`, a file, it measures
-//! everything and writes the table there; `FUNCTIONS` is where the binaries are as they are deployed.
+//! what `RUN` says and writes the figures there; `FUNCTIONS` is where the binaries are as they are deployed.
+//!
+//! | `RUN` | what | settings |
+//! | --- | --- | --- |
+//! | `table`, or nothing | everything that `make bench` shows | |
+//! | `figures` | a few figures for `make bench-compare`, a line each | |
 
 mod allocations;
 mod aws;
 mod counted;
+mod figures;
 mod functions;
 mod http;
 mod lambda;
@@ -57,8 +63,14 @@ async fn main() -> ExitCode {
     let Some(file) = setting("REPORT") else {
         return counted::all(&Scene::set().await, &binary).await.verdict();
     };
-    let report = measure(&binary).await;
-    let (text, verdict) = (report.text(), report.counted.verdict());
+    let (text, verdict) = match setting("RUN").as_deref() {
+        None | Some("table") => {
+            let report = measure(&binary).await;
+            (report.text(), report.counted.verdict())
+        }
+        Some("figures") => (figures::measure(&binary).await, ExitCode::SUCCESS),
+        Some(other) => panic!("there is no RUN={other}"),
+    };
     say(&text);
     std::fs::write(&file, text).unwrap_or_else(|error| panic!("{file} cannot be written: {error}"));
     verdict
