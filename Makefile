@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench bench-compare bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
+.PHONY: help setup check command demo up down test chaos bench bench-compare bench-sustained bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -49,6 +49,9 @@ bench: bench-functions ## Measure the functions as they are deployed, beside wha
 
 bench-compare: command ## Measure the commit BASE and the working tree in turn, twice each, and print the ratios
 	@BASE=$(BASE) localstack/bench-compare.sh $(abspath $(ZIXLY))
+
+bench-sustained: bench-functions ## Deliver RATE (3000) a second for SECONDS (600): nothing lost, nothing grown; docs/benchmarks-sustained.md
+	@RUN=sustained RATE=$(or $(RATE),3000) SECONDS=$(or $(SECONDS),600) REPORT=$(CURDIR)/docs/benchmarks-sustained.md $(SPEED)
 
 # With one that does nothing beside them. Not in the list: nobody needs it alone.
 bench-functions: command

@@ -8,6 +8,7 @@
 //! | --- | --- | --- |
 //! | `table`, or nothing | everything that `make bench` shows | |
 //! | `figures` | a few figures for `make bench-compare`, a line each | |
+//! | `sustained` | deliveries for long | `RATE` (3000) a second, `SECONDS` (600) |
 
 mod allocations;
 mod aws;
@@ -24,6 +25,7 @@ mod report;
 mod rings;
 mod round_trips;
 mod scene;
+mod sustained;
 mod table;
 mod through;
 mod webhook;
@@ -32,6 +34,7 @@ mod zip;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use zixly_testkit::{Role, release_function_binary};
@@ -69,6 +72,10 @@ async fn main() -> ExitCode {
             (report.text(), report.counted.verdict())
         }
         Some("figures") => (figures::measure(&binary).await, ExitCode::SUCCESS),
+        Some("sustained") => {
+            let how_long = Duration::from_secs(number("SECONDS", 600));
+            (sustained::measure(&binary, number("RATE", 3000), how_long).await, ExitCode::SUCCESS)
+        }
         Some(other) => panic!("there is no RUN={other}"),
     };
     say(&text);
@@ -129,6 +136,10 @@ fn start(scene: &Scene, binary: &dyn Fn(&str) -> String, function: &str, count: 
     let settings = scene.settings(function, &scene.url(role));
     let binary = binary(&format!("zixly-{function}"));
     (0..count).map(|_| Environment::start(&binary, &settings)).collect()
+}
+
+fn number<T: FromStr>(name: &str, default: T) -> T {
+    setting(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
 fn setting(name: &str) -> Option<String> {

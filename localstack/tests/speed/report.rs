@@ -46,6 +46,8 @@ impl Report {
             "The functions are driven through the Lambda Runtime API by a driver of our own, on the same machine as \
              PostgreSQL, an AWS and providers that answer at once, so all of them share its processors."
                 .to_owned(),
+            "`make bench-sustained` writes its own table beside this one."
+                .to_owned(),
             self.functions(),
             self.webhook(),
             self.worker(),
@@ -199,7 +201,7 @@ fn percentiles(times: &Times) -> [String; 3] {
 }
 
 /// A heading, what there is to say, and a table: words in the first column, numbers in the others.
-fn section(title: &str, words: &str, columns: &str, rows: impl Iterator<Item = Vec<String>>) -> String {
+pub fn section(title: &str, words: &str, columns: &str, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut text = format!("## {title}\n\n");
     if !words.is_empty() {
         text += &format!("{words}\n\n");
