@@ -1,6 +1,6 @@
 # Everything a person or the CI does here. The local stack is `zixly`, built from localstack/.
 .DEFAULT_GOAL := help
-.PHONY: help setup check command demo up down test chaos bench bench-compare bench-sustained bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
+.PHONY: help setup check command demo up down test chaos bench bench-compare bench-sustained bench-large bench-dashboard cost screenshots fuzz lint audit fmt build sbom plan deploy
 
 ZIXLY := $(or $(CARGO_TARGET_DIR),target)/debug/zixly
 TOOLS := PATH="$(CURDIR)/.local/venv/bin:$$PATH"
@@ -52,6 +52,9 @@ bench-compare: command ## Measure the commit BASE and the working tree in turn, 
 
 bench-sustained: bench-functions ## Deliver RATE (3000) a second for SECONDS (600): nothing lost, nothing grown; docs/benchmarks-sustained.md
 	@RUN=sustained RATE=$(or $(RATE),3000) SECONDS=$(or $(SECONDS),600) REPORT=$(CURDIR)/docs/benchmarks-sustained.md $(SPEED)
+
+bench-large: bench-functions ## Hold a delivery beside JOBS (10,000,000) stored jobs against one beside 1,000; docs/benchmarks-large.md
+	@RUN=large JOBS=$(or $(JOBS),10000000) REPORT=$(CURDIR)/docs/benchmarks-large.md $(SPEED)
 
 # With one that does nothing beside them. Not in the list: nobody needs it alone.
 bench-functions: command

@@ -9,6 +9,7 @@
 //! | `table`, or nothing | everything that `make bench` shows | |
 //! | `figures` | a few figures for `make bench-compare`, a line each | |
 //! | `sustained` | deliveries for long | `RATE` (3000) a second, `SECONDS` (600) |
+//! | `large` | a delivery when many jobs are stored | `JOBS` (10000000) |
 
 mod allocations;
 mod aws;
@@ -17,6 +18,7 @@ mod figures;
 mod functions;
 mod http;
 mod lambda;
+mod large;
 mod limit;
 mod machine;
 mod measured;
@@ -75,6 +77,10 @@ async fn main() -> ExitCode {
         Some("sustained") => {
             let how_long = Duration::from_secs(number("SECONDS", 600));
             (sustained::measure(&binary, number("RATE", 3000), how_long).await, ExitCode::SUCCESS)
+        }
+        Some("large") => {
+            let (text, is_linear) = large::measure(&binary, number("JOBS", 10_000_000)).await;
+            (text, if is_linear { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(other) => panic!("there is no RUN={other}"),
     };

@@ -46,7 +46,7 @@ impl Report {
             "The functions are driven through the Lambda Runtime API by a driver of our own, on the same machine as \
              PostgreSQL, an AWS and providers that answer at once, so all of them share its processors."
                 .to_owned(),
-            "`make bench-sustained` writes its own table beside this one."
+            "`make bench-sustained` and `make bench-large` write their own tables beside this one."
                 .to_owned(),
             self.functions(),
             self.webhook(),

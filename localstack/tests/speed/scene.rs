@@ -12,6 +12,8 @@ use crate::aws::Aws;
 use crate::providers::Providers;
 
 const TENANTS: usize = 50;
+/// A server that loses nothing, whatever happens to its machine.
+const SAFE: [&str; 4] = ["fsync=on", "full_page_writes=on", "shared_buffers=512MB", "max_wal_size=8GB"];
 
 pub struct Scene {
     pub aws: Aws,
@@ -24,13 +26,15 @@ pub struct Scene {
 
 impl Scene {
     pub async fn set() -> Self {
-        let postgres = PostgresServer::launch_with(&[
-            "fsync=on",
-            "full_page_writes=on",
-            "shared_buffers=512MB",
-            "max_wal_size=8GB",
-        ])
-        .await;
+        Self::set_on(PostgresServer::launch_with(&SAFE).await).await
+    }
+
+    /// With room for many rows.
+    pub async fn set_on_disk() -> Self {
+        Self::set_on(PostgresServer::launch_on_disk(&SAFE).await).await
+    }
+
+    async fn set_on(postgres: PostgresServer) -> Self {
         let database = TestDatabase::create_on(&postgres.url()).await;
         let aws = Aws::start();
         let mut organisations = Vec::new();

@@ -43,12 +43,21 @@ impl PostgresServer {
 
     /// As [`Self::launch`], with settings of its own, `name=value`.
     pub async fn launch_with(settings: &[&'static str]) -> Self {
+        Self::launch_in(&folder_of_servers(), settings).await
+    }
+
+    /// As [`Self::launch_with`], on the disk: for more rows than there is memory for.
+    pub async fn launch_on_disk(settings: &[&'static str]) -> Self {
+        Self::launch_in(&std::env::temp_dir(), settings).await
+    }
+
+    async fn launch_in(parent: &Path, settings: &[&'static str]) -> Self {
         let data = data_of_test_server().await;
         let pid = fs::read_to_string(data.join("postmaster.pid")).unwrap();
         let program = fs::read_link(format!("/proc/{}/exe", pid.lines().next().unwrap())).unwrap();
         let programs = program.parent().unwrap().to_path_buf();
         let owner = fs::metadata(&data).map(|data| (data.uid(), data.gid())).unwrap();
-        let folder = new_folder("postgres");
+        let folder = new_folder(parent, "postgres");
         chown(&folder, Some(owner.0), Some(owner.1)).unwrap();
 
         let mut initdb = command(&programs.join("initdb"), &folder, owner);
@@ -135,7 +144,7 @@ impl AwsServer {
     /// A new one, with nothing in it.
     pub async fn launch() -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/bin/ministack");
-        let folder = new_folder("aws");
+        let folder = new_folder(&folder_of_servers(), "aws");
         let port = free_port();
         let mut command = Command::new(program);
         command
@@ -219,13 +228,16 @@ fn log(folder: &Path) -> File {
     File::options().create(true).append(true).open(folder.join("log")).unwrap()
 }
 
-/// In memory where there is a place for that: these servers write much that nobody reads again. An account can reach it
-/// that PostgreSQL runs as instead of root.
-fn new_folder(name: &str) -> PathBuf {
+/// In memory where there is a place for that: these servers write much that nobody reads again.
+fn folder_of_servers() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let has_room =
         statvfs(&memory).is_ok_and(|memory| memory.blocks_available() * memory.fragment_size() > ROOM);
-    let parent = if has_room { memory } else { std::env::temp_dir() };
+    if has_room { memory } else { std::env::temp_dir() }
+}
+
+/// An account can reach it that PostgreSQL runs as instead of root.
+fn new_folder(parent: &Path, name: &str) -> PathBuf {
     let folder = parent.join(format!("zixly-test-{name}-{:016x}", rand::random::<u64>()));
     DirBuilder::new().mode(0o711).create(&folder).unwrap();
     folder
