@@ -92,7 +92,7 @@ fn text(sides: &[Side; 2]) -> (String, bool) {
     let words = format!(
         "Written by `make bench-large`: {}.\n\n\
          Deliveries to one environment, in turn with the one database and with the other. Each has its jobs over {TENANTS} \
-         tenants, and those that deliver besides.",
+         tenants, and those that deliver besides. Stored are jobs and steps, not the deliveries that they would have come by.",
         machine::description()
     );
     let columns = "jobs stored | function ms | PostgreSQL ms | together ms | WAL bytes";
