@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0016_job_lag", include_str!("../../../migrations/0016_job_lag.sql")),
     ("0017_file_delivery", include_str!("../../../migrations/0017_file_delivery.sql")),
     ("0018_engine", include_str!("../../../migrations/0018_engine.sql")),
+    ("0019_fewer_index_entries", include_str!("../../../migrations/0019_fewer_index_entries.sql")),
 ];
 
 /// Differs for two versions of this program that make different schemas.
