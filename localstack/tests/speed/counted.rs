@@ -83,7 +83,7 @@ async fn webhook(scene: &Scene, binary: &str) -> Vec<Counted> {
         counted("round trips to PostgreSQL a delivery", of_postgres, 1.03),
         counted("calls to SQS a delivery", each(rung), 1.0),
         counted("calls to other parts of AWS a delivery", each(calls.values().sum::<u64>() - rung), 0.0),
-        counted("bytes of WAL a delivery", each(wal_bytes), 6000.0),
+        counted("bytes of WAL a delivery", each(wal_bytes), 4500.0),
     ]
 }
 
@@ -107,14 +107,14 @@ async fn worker(scene: &Scene, binary: &dyn Fn(&str) -> String) -> Vec<Counted> 
     let is_sqs = |operation: &str| operation.contains("Message");
     let is_s3 = |operation: &str| operation.starts_with("S3");
     vec![
-        counted("round trips to PostgreSQL a job", each(round_trips.take()), 101.0),
+        counted("round trips to PostgreSQL a job", each(round_trips.take()), 11.5),
         counted("calls to SQS a job", calls(is_sqs), 3.0),
         counted("calls to S3 a job", calls(is_s3), 1.0),
         // One a call to a provider at the most: how many are taken at once depends on how quickly they follow.
         counted("calls to DynamoDB a job", calls(|operation| operation == "UpdateItem"), 3.0),
         counted("calls to Secrets Manager a job", calls(|operation| operation == "GetSecretValue"), 0.0),
         counted("calls to providers a job", each(worked.heard.calls), 3.0),
-        counted("bytes of WAL a job", each(worked.used.wal_bytes), 15_000.0),
+        counted("bytes of WAL a job", each(worked.used.wal_bytes), 13_000.0),
     ]
 }
 
