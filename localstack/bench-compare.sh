@@ -42,7 +42,7 @@ else
     mkdir -p "$folder"
     git worktree add --quiet --detach "$there" "$base"
     mkdir -p "$there/target"
-    cp -a "$here/target/release" "$here/target/chaos" "$there/target"
+    cp -a "$here/target/chaos" "$here/target/$(rustc -vV | sed -n 's/^host: //p')" "$there/target"
     ln -s "$here/.local" "$there/.local"
 fi
 build "$there"

@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# What is behind it is another clone's, and would be made anew for this one's paths.
+[ ! -L .local ] || { echo ".local is a link: remove it, and what this clone needs is installed into its own." >&2; exit 1; }
+
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 missing=""
