@@ -20,6 +20,7 @@ mod http;
 mod lambda;
 mod large;
 mod limit;
+mod limits;
 mod machine;
 mod measured;
 mod providers;

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use crate::counted::{AllCounted, Counted};
 use crate::functions::{Floor, Fresh};
 use crate::limit::Limit;
-use crate::machine;
 use crate::measured::{Times, ms};
 use crate::through::Through;
 use crate::webhook::Served;
 use crate::worker::{STEPS, Worked};
+use crate::{limits, machine};
 
 pub struct Report {
     pub functions: Vec<Fresh>,
@@ -48,6 +48,7 @@ impl Report {
                 .to_owned(),
             "`make bench-sustained` and `make bench-large` write their own tables beside this one."
                 .to_owned(),
+            limits::text(self),
             self.functions(),
             self.webhook(),
             self.worker(),
