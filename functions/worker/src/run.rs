@@ -125,10 +125,9 @@ impl App {
             Ok(result) => match self.complete(store, claim, run.unrecorded(), &result, &metrics).await {
                 Ok(()) => return Ok(()),
                 // For the sake of its last step, perhaps.
-                Err(error) => run.record_last().await.err().unwrap_or(Halt::Unrecorded(error)),
+                Err(error) => run.halted(Halt::Unrecorded(error)).await,
             },
-            // Whatever keeps the job from going on, what it has done is kept.
-            Err(halt) => run.record_last().await.err().unwrap_or(halt),
+            Err(halt) => run.halted(halt).await,
         };
         match halt {
             Halt::Wait { reason, due_at } => self.wait(store, claim, reason, due_at).await,

@@ -171,8 +171,20 @@ impl<'a> JobRun<'a> {
         from_recorded(name, &step.output)
     }
 
+    /// Whatever keeps the job from going on, what it has done is kept. Gives what keeps it from going on then.
+    pub(crate) async fn halted(&mut self, halt: Halt) -> Halt {
+        match self.record_last().await {
+            Ok(()) => halt,
+            // It was recorded already, and only the answer got lost: nobody else has the job.
+            Err(Halt::Unrecorded(StoreError::LeaseLost(_))) if matches!(&halt, Halt::Unrecorded(error) if error.is_passing()) => {
+                halt
+            }
+            Err(unrecorded) => unrecorded,
+        }
+    }
+
     /// Records the last step, where nothing else does it.
-    pub(crate) async fn record_last(&mut self) -> Result<(), Halt> {
+    async fn record_last(&mut self) -> Result<(), Halt> {
         let Some(last) = self.unrecorded.take() else { return Ok(()) };
         let recorded =
             steps::record(&mut self.context.store.session().await?, self.context.claim, &last.step).await;

@@ -1,7 +1,8 @@
 //! Everything that stands in PostgreSQL: one module per aggregate, each with its SQL on top.
 //!
-//! Tenant data is reached only through a [`TenantTx`], a transaction that row-level security holds to one tenant.
-//! Nothing is prepared and no setting outlives its transaction, so a transaction pooler may stand in between.
+//! Tenant data is reached only through a [`TenantTx`], a transaction that row-level security holds to one tenant, or by a
+//! function of the database that binds itself to one. Nothing is prepared and no setting outlives its transaction, so a
+//! transaction pooler may stand in between.
 //!
 //! **Invariant:** no network call but to PostgreSQL, no secret in any row, and no rule about what a job does.
 

@@ -44,8 +44,6 @@ const CURSOR: &str = "
 const SET_CURSOR: &str = "
     update polls set cursor = $4 where tenant_id = $1 and connection_id = $2 and job_type = $3";
 
-/// Where another job has the key already, that one is the business's. Of two that take it in the same moment one is
-/// refused by the constraint, and finds it taken the next time.
 /// What is polled, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollKind {

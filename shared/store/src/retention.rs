@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use tokio_postgres::types::{ToSql, Type};
 use zixly_domain::DeliveryId;
 
-use crate::{Session, StoreError, TenantTx};
+use crate::{Session, StoreError};
 
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("retention::MAKE_PARTITION", MAKE_PARTITION),
@@ -80,7 +80,7 @@ pub struct ArchivedObject<'a> {
 
 /// Makes the partition of a day that is today or at most a month ahead.
 pub async fn make_partition(session: &mut Session<'_>, day: Date) -> Result<Partition, StoreError> {
-    let tx = begin(session).await?;
+    let tx = session.begin_unbound()?;
     let rows = tx.inner.query_typed(MAKE_PARTITION, &[(&day, Type::DATE)]).await?;
     let outcome = match rows.first().expect("a function has a result").try_get("outcome")? {
         "MADE" => Partition::Made,
@@ -97,7 +97,7 @@ pub async fn find_day_to_archive(
     session: &mut Session<'_>,
     before: Date,
 ) -> Result<Option<Date>, StoreError> {
-    let tx = begin(session).await?;
+    let tx = session.begin_unbound()?;
     let rows = tx.inner.query_typed(FIND_DAY_TO_ARCHIVE, &[(&before, Type::DATE)]).await?;
     tx.commit().await?;
     Ok(rows.first().expect("a function has a result").try_get("day")?)
@@ -111,7 +111,7 @@ pub async fn read_to_archive(
     limit: i32,
     limit_bytes: i64,
 ) -> Result<Option<Page>, StoreError> {
-    let tx = begin(session).await?;
+    let tx = session.begin_unbound()?;
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&day, Type::DATE), (&limit, Type::INT4), (&limit_bytes, Type::INT8)];
     let rows = tx.inner.query_typed(READ_TO_ARCHIVE, &parameters).await?;
@@ -138,7 +138,7 @@ pub async fn record_archive(
     page: &Page,
     object: ArchivedObject<'_>,
 ) -> Result<(), StoreError> {
-    let tx = begin(session).await?;
+    let tx = session.begin_unbound()?;
     tx.inner
         .query_typed(
             RECORD_ARCHIVE,
@@ -157,7 +157,7 @@ pub async fn record_archive(
 
 /// Drops a day whose every delivery is archived.
 pub async fn drop_archived(session: &mut Session<'_>, day: Date) -> Result<Dropped, StoreError> {
-    let tx = begin(session).await?;
+    let tx = session.begin_unbound()?;
     tx.inner.query_typed(ALLOW_TIME_TO_COUNT, &[]).await?;
     let rows = tx.inner.query_typed(DROP_ARCHIVED, &[(&day, Type::DATE)]).await?;
     let outcome = match rows.first().expect("a function has a result").try_get("outcome")? {
@@ -167,10 +167,4 @@ pub async fn drop_archived(session: &mut Session<'_>, day: Date) -> Result<Dropp
     };
     tx.commit().await?;
     Ok(outcome)
-}
-
-/// A transaction with our time limits, for nobody in particular.
-async fn begin<'a>(session: &'a mut Session<'_>) -> Result<TenantTx<'a>, StoreError> {
-    let tx = session.begin_unbound()?;
-    Ok(tx)
 }
