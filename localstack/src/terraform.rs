@@ -112,8 +112,8 @@ pub async fn apply(
 
 /// Whether Terraform failed at making what is there, and not by it.
 pub fn is_about_what_exists(error: &anyhow::Error) -> bool {
-    // ResourceAlreadyExistsException, EntityAlreadyExists, BucketAlreadyOwnedByYou
-    format!("{error:#}").contains("Already")
+    // ResourceAlreadyExistsException, EntityAlreadyExists, BucketAlreadyOwnedByYou, Alias already exists
+    format!("{error:#}").to_lowercase().contains("already")
 }
 
 /// What `zixly terraform` is told.

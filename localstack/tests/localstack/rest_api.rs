@@ -14,6 +14,9 @@ use uuid::Uuid;
 use zixly_domain::Provider;
 use zixly_testkit::{LocalAws, Role, Terraform, TestDatabase, function_binary, post};
 
+/// How often everything is made anew, should an answer of the local AWS get lost.
+const TRIES: usize = 3;
+
 #[tokio::test]
 async fn deliveries_through_a_rest_api_are_verified_and_filed() {
     let (database, aws) = (TestDatabase::create().await, LocalAws::new());
@@ -75,17 +78,22 @@ async fn door(database: &TestDatabase, aws: &LocalAws) -> (Terraform, PathBuf) {
         "PAYLOAD_BUCKET": aws.bucket().await,
         "COUNTER_TABLE": aws.counter_table().await,
     });
-    let name = Uuid::now_v7().simple().to_string();
-    let folder = std::env::temp_dir().join(format!("zixly-test-zip-{name}"));
-    let variables = [
-        ("name", name),
-        ("zip_path", zip(&folder)),
-        ("environment", environment.to_string()),
-        ("aws_endpoint_url", aws.endpoint.clone()),
-    ];
-    let terraform = Terraform::init(include_str!("rest_api.tf"), &aws.endpoint, &variables).await;
-    terraform.apply().await;
-    (terraform, folder)
+    for _ in 0..TRIES {
+        let name = Uuid::now_v7().simple().to_string();
+        let folder = std::env::temp_dir().join(format!("zixly-test-zip-{name}"));
+        let variables = [
+            ("name", name),
+            ("zip_path", zip(&folder)),
+            ("environment", environment.to_string()),
+            ("aws_endpoint_url", aws.endpoint.clone()),
+        ];
+        let terraform = Terraform::init(include_str!("rest_api.tf"), &aws.endpoint, &variables).await;
+        if terraform.apply().await {
+            return (terraform, folder);
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+    panic!("the local AWS has lost an answer {TRIES} times");
 }
 
 /// The function as the tests build it, as Lambda takes it.

@@ -37,13 +37,23 @@ impl Terraform {
         terraform
     }
 
-    /// Makes what is not there yet; says what Terraform said.
-    pub async fn apply(&self) -> String {
-        self.run(&["apply", "-auto-approve"]).await
+    /// Makes everything for the first time. False if the local AWS has lost an answer on the way, and Terraform was told
+    /// that what it then made once more is there: somebody has to begin anew, under other names.
+    pub async fn apply(&self) -> bool {
+        match self.try_run(&["apply", "-auto-approve"]).await {
+            Ok(_) => true,
+            Err(said) if said.to_lowercase().contains("already exists") => false,
+            Err(said) => panic!("terraform apply failed:\n{said}"),
+        }
     }
 
     /// Has Terraform do something; what it says is given, or is why the test fails.
     pub async fn run(&self, arguments: &[&str]) -> String {
+        let said = self.try_run(arguments).await;
+        said.unwrap_or_else(|said| panic!("terraform {} failed:\n{said}", arguments.join(" ")))
+    }
+
+    async fn try_run(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new("terraform")
             .args(arguments)
             .current_dir(&self.folder)
@@ -58,8 +68,7 @@ impl Terraform {
             .await
             .unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(output.status.success(), "terraform {} failed:\n{said}", arguments.join(" "));
-        said
+        if output.status.success() { Ok(said) } else { Err(said) }
     }
 
     /// An output by its name.
