@@ -33,10 +33,11 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
 /// `migrations/0018_engine.sql` says what they do; each is one round trip.
 const CLAIM: &str = "select * from claim_job($1, $2, $3, $4)";
 const COMPLETE: &str = "select complete_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const HOLD: &str = "select hold_job($1, $2, $3)";
 const NEXT_IN_LINE: &str = "select next_in_line($1, $2)";
 
 const FIND: &str = "
-    select job_id, job_type, status, about, result, error_message, waiting_reason, due_at, lease_expires_at,
+    select job_id, job_type, status, about, result, error_message, waiting_reason, due_at,
            created_at, started_at, completed_at
       from pipeline_jobs
      where job_id = $1";
@@ -47,17 +48,11 @@ const LAG: &str = "select job_lag_seconds() as lag_seconds";
 
 const LIST_OF_EVENT: &str = "
     select j.job_id, j.job_type, j.status, j.about, j.result, j.error_message, j.waiting_reason, j.due_at,
-           j.lease_expires_at, j.created_at, j.started_at, j.completed_at
+           j.created_at, j.started_at, j.completed_at
       from events e
       join pipeline_jobs j on j.tenant_id = e.tenant_id and j.event_id = e.event_id
      where e.tenant_id = $1 and e.provider = $2 and e.dedupe_key = sha256(convert_to($3, 'UTF8'))
      order by j.job_id";
-
-const HOLD: &str = "
-    select request = 'CANCEL' as is_to_be_cancelled
-      from pipeline_jobs
-     where job_id = $1 and fence = $2 and status = 'RUNNING'
-       for no key update";
 
 /// Also hangs the doorbell up again, to be rung when the wait is over: at once, if somebody wants something of the job.
 /// Without a due time someone else rings it.
@@ -178,7 +173,6 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    lease_expires_at: Option<Timestamp>,
 }
 
 /// Tries to claim the tenant's job for `lease`. While `share` jobs of the tenant are running it stands in line instead;
@@ -267,13 +261,10 @@ pub async fn lag_seconds(session: &mut Session<'_>) -> Result<f64, StoreError> {
     Ok(row.try_get("lag_seconds")?)
 }
 
-/// Makes sure that the claim is still the latest, and keeps it so until the transaction ends. True if somebody wants
-/// the job cancelled.
-pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<bool, StoreError> {
-    let rows =
-        tx.inner.query_typed(HOLD, &[(&claim.job_id.0, Type::UUID), (&claim.fence, Type::INT8)]).await?;
-    let row = rows.first().ok_or(StoreError::LeaseLost(claim.job_id))?;
-    Ok(row.try_get::<_, Option<bool>>("is_to_be_cancelled")? == Some(true))
+/// Makes sure that the claim is still the latest, and keeps it so until the transaction ends.
+pub(crate) async fn hold(tx: &TenantTx<'_>, claim: &Claim) -> Result<(), StoreError> {
+    let is_to_be_cancelled: Option<bool> = tx.inner.query_typed_one(HOLD, &claim.key()).await?.try_get(0)?;
+    held(claim, is_to_be_cancelled.is_some().into())
 }
 
 /// Gives the job back until `due_at`, or until someone rings if that is none. Gives the time at which it is really due:
@@ -385,6 +376,5 @@ fn job_from_row(row: &Row) -> Result<Job, StoreError> {
         created_at: row.try_get("created_at")?,
         started_at: row.try_get("started_at")?,
         completed_at: row.try_get("completed_at")?,
-        lease_expires_at: row.try_get("lease_expires_at")?,
     })
 }
