@@ -79,12 +79,12 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         Check::Stop(why) => return Ok(nothing_to_do(&why)),
     };
     let there =
-        job.step("find-deal", async |context| Portal::open(context, &plan).await?.find_deal().await).await?;
+        job.step("find-deal", async |context| Portal::open(context, &plan)?.find_deal().await).await?;
     if !there {
         return Ok(nothing_to_do(&format!("HubSpot has no deal {} any more.", plan.deal_id)));
     }
     let note_id =
-        job.step("add-note", async |context| Portal::open(context, &plan).await?.add_note().await).await?;
+        job.step("add-note", async |context| Portal::open(context, &plan)?.add_note().await).await?;
     let facts = json!({
         "workspace": parameters.workspace,
         "task_gid": parameters.task,
@@ -176,7 +176,7 @@ struct Portal<'a> {
 }
 
 impl<'a> Portal<'a> {
-    async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
+    fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
         let connection = context.connection(Provider::HubSpot, None)?;
         Ok(Self { context, hubspot: context.connectors.hubspot()?, connection, plan })
     }

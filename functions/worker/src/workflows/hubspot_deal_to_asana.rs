@@ -89,20 +89,17 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         Check::Won(plan) => plan,
         Check::Stop(why) => return Ok(nothing_to_do(&why)),
     };
-    let found = job
-        .step("find-task", async |context| Workspace::open(context, &plan).await?.find_task().await)
-        .await?;
+    let found =
+        job.step("find-task", async |context| Workspace::open(context, &plan)?.find_task().await).await?;
     if let Some(task_gid) = found {
         let why = format!("Deal {} has its task in Asana already: {task_gid}.", parameters.deal_id);
         return Ok(nothing_to_do(&why));
     }
     let project_gid = job
-        .step("create-project", async |context| Workspace::open(context, &plan).await?.create_project().await)
+        .step("create-project", async |context| Workspace::open(context, &plan)?.create_project().await)
         .await?;
     let task_gid = job
-        .step("create-task", async |context| {
-            Workspace::open(context, &plan).await?.create_task(&project_gid).await
-        })
+        .step("create-task", async |context| Workspace::open(context, &plan)?.create_task(&project_gid).await)
         .await?;
     let facts = json!({
         "portal_id": parameters.portal_id,
@@ -189,7 +186,7 @@ struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    async fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
+    fn open(context: &'a StepContext<'a>, plan: &'a Plan) -> Result<Self, StepError> {
         let connection = context.connection(Provider::Asana, plan.workspace.as_deref())?;
         Ok(Self { context, asana: context.connectors.asana()?, connection, plan })
     }

@@ -72,27 +72,25 @@ async fn run(job: &mut JobRun<'_>) -> Result<Value, Halt> {
         Check::Stop(why) => return Ok(nothing_to_do(&why)),
     };
     let found = job
-        .step("find-contact", async |context| {
-            Books::open(context, &booking, &draft).await?.find_contact().await
-        })
+        .step("find-contact", async |context| Books::open(context, &booking, &draft)?.find_contact().await)
         .await?;
     let contact_id = match found {
         Some(contact_id) => contact_id,
         None => {
             job.step("create-contact", async |context| {
-                Books::open(context, &booking, &draft).await?.create_contact().await
+                Books::open(context, &booking, &draft)?.create_contact().await
             })
             .await?
         }
     };
     let invoice_id = job
         .step("create-invoice", async |context| {
-            Books::open(context, &booking, &draft).await?.create_invoice(&contact_id).await
+            Books::open(context, &booking, &draft)?.create_invoice(&contact_id).await
         })
         .await?;
     let payment_id = job
         .step("record-payment", async |context| {
-            Books::open(context, &booking, &draft).await?.record_payment(&invoice_id).await
+            Books::open(context, &booking, &draft)?.record_payment(&invoice_id).await
         })
         .await?;
     // Without the person: what is kept of one is kept where a request to remove it finds it.
@@ -183,11 +181,7 @@ struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    async fn open(
-        context: &'a StepContext<'a>,
-        booking: &'a Booking,
-        draft: &'a Draft,
-    ) -> Result<Self, StepError> {
+    fn open(context: &'a StepContext<'a>, booking: &'a Booking, draft: &'a Draft) -> Result<Self, StepError> {
         let connection = context.connection(Provider::Xero, None)?;
         Ok(Self { context, connection, booking, draft })
     }
