@@ -2,7 +2,6 @@
 
 use crate::measured::ms;
 use crate::report::{Line, Report, section};
-use crate::webhook::Served;
 use crate::worker::STEPS;
 
 /// What stands in the way of the limits that do not hold, by profile.
@@ -44,8 +43,10 @@ pub fn text(report: &Report) -> String {
 fn all(report: &Report) -> Vec<Limit> {
     use Bound::{AtLeast, AtMost};
     let most = |figures: &mut dyn Iterator<Item = f64>| figures.fold(0.0, f64::max);
-    let door = |line: &Line<(Served, _)>| line.is.0.took.count() as f64 / line.is.0.used.in_all.as_secs_f64();
-    let share = report.webhook.iter().map(|line| door(line) / line.is.1.deliveries * 100.0);
+    let share = report
+        .webhook
+        .iter()
+        .map(|Line { is: (served, pgbench), .. }| served.rate() / pgbench.deliveries * 100.0);
     let alone = &report.webhook[0].is.0;
     let deliveries = alone.took.count() as f64;
     let through = |is_slow| {
@@ -69,7 +70,11 @@ fn all(report: &Report) -> Vec<Limit> {
             ms(alone.used.functions + alone.used.postgres) / deliveries,
             AtMost(0.2),
         ),
-        limit("deliveries a second", most(&mut report.webhook.iter().map(door)), AtLeast(6000.0)),
+        limit(
+            "deliveries a second",
+            most(&mut report.webhook.iter().map(|line| line.is.0.rate())),
+            AtLeast(6000.0),
+        ),
         limit("our own ms a step", step, AtMost(0.5)),
         limit("jobs a second, webhook to done", through(false), AtLeast(1200.0)),
         limit("the same, a millisecond added to each flush", through(true), AtLeast(750.0)),

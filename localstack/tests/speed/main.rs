@@ -19,10 +19,10 @@ mod functions;
 mod http;
 mod lambda;
 mod large;
-mod limit;
 mod limits;
 mod machine;
 mod measured;
+mod pgbench;
 mod providers;
 mod report;
 mod rings;
@@ -43,7 +43,7 @@ use std::time::Duration;
 use zixly_testkit::{Role, release_function_binary};
 
 use crate::lambda::Environment;
-use crate::limit::Limit;
+use crate::pgbench::Pgbench;
 use crate::report::{Line, Report};
 use crate::scene::Scene;
 
@@ -113,8 +113,8 @@ async fn measure_webhook(scene: &Scene, binary: &dyn Fn(&str) -> String, report:
             webhook::deliver(scene, &mut doors, WARM_UP).await;
             let served = webhook::deliver(scene, &mut doors, MEASURED).await;
             drop(doors);
-            let limit = Limit::measure(scene, environments, MEASURED.as_secs()).await;
-            report.webhook.push(Line { is_slow, environments, is: (served, limit) });
+            let pgbench = Pgbench::measure(scene, environments, MEASURED.as_secs()).await;
+            report.webhook.push(Line { is_slow, environments, is: (served, pgbench) });
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::counted::{AllCounted, Counted};
 use crate::functions::{Floor, Fresh};
-use crate::limit::Limit;
 use crate::measured::{Times, ms};
+use crate::pgbench::Pgbench;
 use crate::through::Through;
 use crate::webhook::Served;
 use crate::worker::{STEPS, Worked};
@@ -15,7 +15,7 @@ use crate::{limits, machine};
 pub struct Report {
     pub functions: Vec<Fresh>,
     pub floor: Floor,
-    pub webhook: Vec<Line<(Served, Limit)>>,
+    pub webhook: Vec<Line<(Served, Pgbench)>>,
     pub worker: Vec<Line<Worked>>,
     pub through: Vec<Line<Through>>,
     pub alone: Vec<Line<Through>>,
@@ -86,9 +86,9 @@ impl Report {
 
     fn webhook(&self) -> String {
         let rows = self.webhook.iter().map(|line| {
-            let (Served { took, used }, limit) = &line.is;
+            let (served, pgbench) = &line.is;
+            let (Served { took, used }, rate) = (served, served.rate());
             let each = |total: f64| total / took.count() as f64;
-            let rate = took.count() as f64 / used.in_all.as_secs_f64();
             let mut row = line.begin();
             row.push(format!("{rate:.0}"));
             row.extend(percentiles(took));
@@ -97,9 +97,9 @@ impl Report {
                 format!("{:.2}", each(ms(used.postgres))),
                 format!("{:.2}", each(ms(used.driver))),
                 format!("{:.0}", each(used.wal_bytes as f64)),
-                format!("{:.0}", limit.deliveries),
-                format!("{:.0} %", rate / limit.deliveries * 100.0),
-                format!("{:.0}", limit.rows),
+                format!("{:.0}", pgbench.deliveries),
+                format!("{:.0} %", rate / pgbench.deliveries * 100.0),
+                format!("{:.0}", pgbench.rows),
             ]);
             row
         });

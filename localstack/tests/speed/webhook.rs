@@ -20,6 +20,13 @@ pub struct Served {
     pub used: Used,
 }
 
+impl Served {
+    /// In a second.
+    pub fn rate(&self) -> f64 {
+        self.took.count() as f64 / self.used.in_all.as_secs_f64()
+    }
+}
+
 /// Delivers for so long to all of these environments at once.
 pub async fn deliver(scene: &Scene, environments: &mut [Environment], how_long: Duration) -> Served {
     let meter = Meter::start(scene, environments).await;

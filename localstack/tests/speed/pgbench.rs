@@ -7,12 +7,12 @@ use zixly_testkit::Role;
 use crate::scene::Scene;
 
 /// What pgbench reaches, in transactions a second.
-pub struct Limit {
+pub struct Pgbench {
     pub deliveries: f64,
     pub rows: f64,
 }
 
-impl Limit {
+impl Pgbench {
     pub async fn measure(scene: &Scene, clients: usize, seconds: u64) -> Self {
         let table = "create table if not exists rows (id bigint generated always as identity primary key, text text); \
                      grant insert on rows to zixly_webhook";
