@@ -57,8 +57,6 @@ pub struct Calls {
     pub actions: BTreeSet<(String, &'static Place)>,
     /// The places that say themselves which key what they make is encrypted with.
     pub choosing_keys: BTreeSet<&'static Place>,
-    /// The places that say how an object is encrypted, and so keep the bucket from it.
-    pub encrypting: BTreeSet<&'static Place>,
 }
 
 impl Calls {
@@ -79,16 +77,13 @@ impl Calls {
             {
                 calls.choosing_keys.extend(code.places_that_reach(function));
             }
-            if name.ends_with("FluentBuilder::server_side_encryption") {
-                calls.encrypting.extend(code.places_that_reach(function));
-            }
         }
         calls
     }
 }
 
 /// What is in each mangled name that [`action_of`] or [`Calls::of`] looks for.
-const WORTH_READING: [&str; 4] = ["FluentBuilder", "7builder", "is_no_such_key", "connectors3ses"];
+const WORTH_READING: [&str; 4] = ["FluentBuilder", "7builder", "payload_store2s3", "connectors3ses"];
 
 /// What a function's role needs if the function called `name` is called; none for most.
 fn action_of(name: &str) -> Option<String> {
@@ -98,10 +93,17 @@ fn action_of(name: &str) -> Option<String> {
         "aws_sdk_dynamodb::types::_delete::Delete::builder" => "dynamodb:DeleteItem",
         "aws_sdk_dynamodb::types::_put::Put::builder" => "dynamodb:PutItem",
         "aws_sdk_dynamodb::types::_update::Update::builder" => "dynamodb:UpdateItem",
-        // To whoever may not list a bucket, S3 calls an object that is gone a forbidden one.
-        "aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key" => "s3:ListBucket",
         // Signed and sent by ourselves.
         "zixly_connectors::ses::Ses::send" => "ses:SendEmail",
+        "zixly_payload_store::s3::Bucket::put" => "s3:PutObject",
+        "zixly_payload_store::s3::Bucket::get" | "zixly_payload_store::s3::Bucket::presigned" => {
+            "s3:GetObject"
+        }
+        "zixly_payload_store::s3::Bucket::delete" => "s3:DeleteObject",
+        // To whoever may not list a bucket, S3 calls an object that is gone a forbidden one.
+        "zixly_payload_store::s3::Bucket::head" | "zixly_payload_store::s3::is_no_such_key" => {
+            "s3:ListBucket"
+        }
         name => {
             let path = name.strip_prefix("aws_sdk_")?.strip_suffix("FluentBuilder::new")?;
             let (service, path) = path.split_once("::")?;
@@ -117,10 +119,6 @@ fn action_of_operation(service: &str, operation: &str) -> Option<String> {
         ("apigatewaymanagement", _) => Some("execute-api:ManageConnections".to_owned()),
         // Its items are seen on their own.
         ("dynamodb", "TransactWriteItems") => None,
-        // The S3 client calls it by itself, and only for a directory bucket, whose name ends in `--x-s3`.
-        ("s3", "CreateSession") => None,
-        ("s3", "HeadBucket") => Some("s3:ListBucket".to_owned()),
-        ("s3", "HeadObject") => Some("s3:GetObject".to_owned()),
         ("sqs", operation) => Some(format!("sqs:{}", operation.trim_end_matches("Batch"))),
         _ => Some(format!("{service}:{operation}")),
     }

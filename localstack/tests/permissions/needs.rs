@@ -25,9 +25,6 @@ pub fn findings(configuration: &Configuration, calls: &BTreeMap<String, Calls>) 
                 findings.push(format!("{name} does {need} and may not"));
             }
         }
-        for place in &calls[name].encrypting {
-            findings.push(format!("{name} keeps {} from encrypting what it stores there", place.setting));
-        }
     }
     findings
 }

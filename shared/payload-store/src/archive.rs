@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use zixly_domain::DeliveryId;
 
-use crate::{PayloadError, PayloadStore, patient};
+use crate::{PayloadError, PayloadStore};
 
 /// An object of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,24 +32,14 @@ impl PayloadStore {
         let start: String = sha256[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let key = format!("deliveries/{}/{first}-{start}.ndjson.gz", day.strftime("%Y/%m/%d"));
 
-        let put = self.put(&key, "application/gzip", content);
-        let put = put.customize().config_override(patient()).send().await;
+        let bucket = self.bucket.patient();
+        let put = bucket.put(&key, "application/gzip", content).await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
-        if self.sha256_of(&key).await? != sha256 {
+        let stored = bucket.get(&key).await.map_err(|source| PayloadError::unavailable(&key, source))?;
+        if Sha256::digest(stored)[..] != sha256 {
             return Err(PayloadError::Damaged { key });
         }
         Ok(Archived { key, sha256 })
-    }
-
-    async fn sha256_of(&self, key: &str) -> Result<[u8; 32], PayloadError> {
-        let get = self.client.get_object().bucket(&self.bucket).key(key);
-        let object = get.customize().config_override(patient()).send().await;
-        let mut object = object.map_err(|source| PayloadError::unavailable(key, source))?;
-        let mut hash = Sha256::new();
-        while let Some(bytes) = object.body.next().await {
-            hash.update(bytes.map_err(|source| PayloadError::unavailable(key, source))?);
-        }
-        Ok(hash.finalize().into())
     }
 }
 

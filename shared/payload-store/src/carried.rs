@@ -1,9 +1,8 @@
 //! Deliveries that are too large for a queue message, while PostgreSQL is away.
 
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use zixly_domain::DeliveryId;
 
-use crate::{PayloadError, PayloadStore};
+use crate::{PayloadError, PayloadStore, s3};
 
 const PREFIX: &str = "carried/";
 
@@ -18,47 +17,34 @@ impl PayloadStore {
         content: Vec<u8>,
     ) -> Result<String, PayloadError> {
         let key = format!("{PREFIX}{delivery_id}");
-        check_size(&key, content.len() as u64)?;
-        let put = self.put(&key, "application/octet-stream", content).send().await;
+        if content.len() > LARGEST_BYTES {
+            return Err(PayloadError::TooLarge { key, size_bytes: content.len() as u64 });
+        }
+        let put = self.bucket.put(&key, "application/octet-stream", content).await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
     }
 
     /// The bytes that [`Self::put_carried`] stored. Once they are deleted, they are [`PayloadError::Missing`].
     pub async fn get_carried(&self, key: &str) -> Result<Vec<u8>, PayloadError> {
-        check_prefix(key)?;
-        let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-                return Err(PayloadError::Missing { key: key.to_owned() });
-            }
-            Err(error) => return Err(PayloadError::unavailable(key, error)),
-        };
-        check_size(
-            key,
-            object.content_length().and_then(|length| length.try_into().ok()).unwrap_or(u64::MAX),
-        )?;
-        let body = object.body.collect().await.map_err(|source| PayloadError::unavailable(key, source))?;
-        Ok(body.to_vec())
+        check(key)?;
+        self.bucket.get(key).await.map_err(|source| match s3::is_no_such_key(&source) {
+            true => PayloadError::Missing { key: key.to_owned() },
+            false => PayloadError::unavailable(key, source),
+        })
     }
 
     /// Deletes the bytes, once the delivery is filed. Deleting them again changes nothing.
     pub async fn delete_carried(&self, key: &str) -> Result<(), PayloadError> {
-        check_prefix(key)?;
-        let deleted = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
-        deleted.map_err(|source| PayloadError::unavailable(key, source))?;
-        Ok(())
+        check(key)?;
+        self.bucket.delete(key).await.map_err(|source| PayloadError::unavailable(key, source))
     }
 }
 
 /// A key comes out of a message, and must not lead to anything else in the bucket.
-fn check_prefix(key: &str) -> Result<(), PayloadError> {
-    if key.starts_with(PREFIX) { Ok(()) } else { Err(PayloadError::NotCarried { key: key.to_owned() }) }
-}
-
-fn check_size(key: &str, size_bytes: u64) -> Result<(), PayloadError> {
-    if size_bytes <= LARGEST_BYTES as u64 {
-        return Ok(());
+fn check(key: &str) -> Result<(), PayloadError> {
+    match key.strip_prefix(PREFIX).and_then(|id| id.parse::<DeliveryId>().ok()) {
+        Some(_) => Ok(()),
+        None => Err(PayloadError::NotCarried { key: key.to_owned() }),
     }
-    Err(PayloadError::TooLarge { key: key.to_owned(), size_bytes })
 }

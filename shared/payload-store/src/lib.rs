@@ -6,18 +6,15 @@
 
 mod archive;
 mod carried;
+mod s3;
 
 use std::time::Duration;
 
-use aws_sdk_s3::{
-    Client, config::timeout::TimeoutConfig, error::BoxError,
-    operation::put_object::builders::PutObjectFluentBuilder, presigning::PresigningConfig,
-    primitives::ByteStream,
-};
 use aws_types::SdkConfig;
 use zixly_domain::{JobId, TenantId};
 
 pub use archive::Archived;
+use s3::{Bucket, S3Error};
 
 /// What went wrong with an object.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +26,7 @@ pub enum PayloadError {
         key: String,
         /// What the client saw.
         #[source]
-        source: BoxError,
+        source: S3Error,
     },
     /// There is no such object, or no longer.
     #[error("there is no {key} in the payload store")]
@@ -60,22 +57,21 @@ pub enum PayloadError {
 }
 
 impl PayloadError {
-    fn unavailable(key: &str, source: impl Into<BoxError>) -> Self {
-        Self::Unavailable { key: key.to_owned(), source: source.into() }
+    fn unavailable(key: &str, source: S3Error) -> Self {
+        Self::Unavailable { key: key.to_owned(), source }
     }
 }
 
 /// The bucket of payloads.
 #[derive(Clone)]
 pub struct PayloadStore {
-    client: Client,
-    bucket: String,
+    bucket: Bucket,
 }
 
 impl PayloadStore {
-    /// The bucket called `bucket`. With an endpoint that is an IP address the bucket goes into the path.
+    /// The bucket called `bucket`.
     pub fn new(config: &SdkConfig, bucket: String) -> Self {
-        Self { client: Client::new(config), bucket }
+        Self { bucket: Bucket::new(config, bucket) }
     }
 
     /// Stores a job's result under `name` and returns its key. The same name again replaces it.
@@ -88,7 +84,7 @@ impl PayloadStore {
         content: Vec<u8>,
     ) -> Result<String, PayloadError> {
         let key = format!("{}{name}", results_of(tenant_id, job_id));
-        let put = self.put(&key, content_type, content).send().await;
+        let put = self.bucket.put(&key, content_type, content).await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
     }
@@ -102,45 +98,24 @@ impl PayloadStore {
         lifetime: Duration,
     ) -> Result<String, PayloadError> {
         let key = format!("{}{name}", results_of(tenant_id, job_id));
-        let lifetime = PresigningConfig::expires_in(lifetime)
-            .map_err(|source| PayloadError::unavailable(&key, source))?;
-        let get = self.client.get_object().bucket(&self.bucket).key(&key);
         // A browser saves it under its name instead of showing it.
-        let get = get.response_content_disposition(format!("attachment; filename=\"{name}\""));
-        let presigned = get.presigned(lifetime).await;
-        Ok(presigned.map_err(|source| PayloadError::unavailable(&key, source))?.uri().to_owned())
+        let disposition = format!("attachment; filename=\"{name}\"");
+        let presigned = self.bucket.presigned(&key, &disposition, lifetime).await;
+        presigned.map_err(|source| PayloadError::unavailable(&key, source))
     }
 
     /// Asks the bucket for a sign of life.
     pub async fn ping(&self) -> Result<(), PayloadError> {
-        let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
-        answer
-            .map(|_| ())
-            .map_err(|source| PayloadError::Unavailable { key: self.bucket.clone(), source: source.into() })
+        self.bucket.head().await.map_err(|source| PayloadError::unavailable(self.bucket(), source))
     }
 
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
-        &self.bucket
-    }
-
-    /// Encrypted as the bucket says.
-    fn put(&self, key: &str, content_type: &str, content: Vec<u8>) -> PutObjectFluentBuilder {
-        let put = self.client.put_object().bucket(&self.bucket).key(key);
-        put.content_type(content_type).body(ByteStream::from(content))
+        &self.bucket.name
     }
 }
 
 /// What the keys of a job's results begin with.
 pub fn results_of(tenant_id: TenantId, job_id: JobId) -> String {
     format!("tenants/{tenant_id}/jobs/{job_id}/")
-}
-
-/// For objects of several megabytes: longer than other calls may take, shorter than any function's own time.
-fn patient() -> aws_sdk_s3::config::Builder {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(6))
-        .operation_timeout(Duration::from_secs(8))
-        .build();
-    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
 }

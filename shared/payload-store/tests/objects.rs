@@ -1,6 +1,10 @@
 //! What is put is what is got, on the local AWS.
 
-use zixly_domain::DeliveryId;
+use std::time::Duration;
+
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+use zixly_domain::{DeliveryId, JobId, TenantId};
 use zixly_payload_store::{PayloadError, PayloadStore};
 use zixly_testkit::LocalAws;
 
@@ -24,7 +28,7 @@ async fn a_carried_delivery_is_had_until_it_is_deleted() {
 async fn a_key_from_elsewhere_opens_nothing() {
     let aws = LocalAws::new();
     let store = store(&aws).await;
-    for key in ["tenants/a/jobs/b/report.json", "deliveries/2026/01/01/a", ""] {
+    for key in ["tenants/a/jobs/b/report.json", "deliveries/2026/01/01/a", "", "carried/../tenants/a"] {
         assert!(matches!(store.get_carried(key).await, Err(PayloadError::NotCarried { .. })), "{key}");
         assert!(matches!(store.delete_carried(key).await, Err(PayloadError::NotCarried { .. })), "{key}");
     }
@@ -50,4 +54,44 @@ async fn archived_lines_never_replace_others() {
     assert!(one.key.starts_with(&format!("deliveries/2026/01/31/{first}-")));
     assert_ne!(one.key, other.key);
     assert_eq!(store.put_archive(day, first, "{\"a\":1}\n").await.unwrap(), one);
+}
+
+#[tokio::test]
+async fn a_result_is_fetched_by_its_address_and_has_its_name() {
+    let aws = LocalAws::new();
+    let store = store(&aws).await;
+    let (tenant_id, job_id, name) = (TenantId::new(), JobId::new(), "of May & June+.json");
+    let key = store.put_result(tenant_id, job_id, name, "application/json", b"{}".to_vec()).await.unwrap();
+    assert_eq!(aws.object(&key).await, b"{}");
+    let address = store.presign_result(tenant_id, job_id, name, Duration::from_secs(60)).await.unwrap();
+    let answer = aws.fetch(&address).await;
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"of May & June+.json\"");
+    assert_eq!(answer.bytes().await.unwrap(), "{}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_said_to_be() {
+    let store = PayloadStore::new(&LocalAws::new().config, "nobody-has-made-it".to_owned());
+    store.ping().await.unwrap_err();
+    let Err(PayloadError::Unavailable { source, .. }) = store.put_carried(DeliveryId::new(), vec![1]).await
+    else {
+        panic!("there is no bucket");
+    };
+    let refusal = source.source().expect("S3 said something").to_string();
+    assert_eq!(refusal, "S3 answered 404 NoSuchBucket");
+}
+
+#[tokio::test]
+async fn an_answer_of_a_moment_is_asked_for_again_and_a_refusal_is_not() {
+    let server = MockServer::start().await;
+    let answers = |status| {
+        Mock::given(method("HEAD")).and(path("/payloads/")).respond_with(ResponseTemplate::new(status))
+    };
+    let store = PayloadStore::new(&LocalAws::at(server.uri()).config, "payloads".to_owned());
+    answers(503).up_to_n_times(1).expect(1).mount(&server).await;
+    answers(200).up_to_n_times(1).expect(1).mount(&server).await;
+    store.ping().await.unwrap();
+    answers(403).expect(1).mount(&server).await;
+    store.ping().await.unwrap_err();
 }

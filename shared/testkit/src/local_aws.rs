@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::{
 use aws_types::SdkConfig;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use zixly_connectors::http_client;
 use zixly_lambda_kit::aws::sdk_config;
 
 use crate::settings;
@@ -182,6 +183,12 @@ impl LocalAws {
             .await
             .expect("the object is there");
         answer.body.collect().await.expect("the object is read").to_vec()
+    }
+
+    /// What anybody gets who has the address of an object.
+    pub async fn fetch(&self, address: &str) -> reqwest::Response {
+        assert!(address.starts_with(&self.endpoint), "{address} leads elsewhere");
+        http_client().get(address).send().await.expect("the local AWS answers")
     }
 
     /// The keys of all objects of [`Self::bucket`].
