@@ -17,9 +17,7 @@ impl PayloadStore {
         content: Vec<u8>,
     ) -> Result<String, PayloadError> {
         let key = format!("{PREFIX}{delivery_id}");
-        if content.len() > LARGEST_BYTES {
-            return Err(PayloadError::TooLarge { key, size_bytes: content.len() as u64 });
-        }
+        check_size(&key, &content)?;
         let put = self.bucket.put(&key, "application/octet-stream", content).await;
         put.map_err(|source| PayloadError::unavailable(&key, source))?;
         Ok(key)
@@ -27,24 +25,33 @@ impl PayloadStore {
 
     /// The bytes that [`Self::put_carried`] stored. Once they are deleted, they are [`PayloadError::Missing`].
     pub async fn get_carried(&self, key: &str) -> Result<Vec<u8>, PayloadError> {
-        check(key)?;
-        self.bucket.get(key).await.map_err(|source| match s3::is_no_such_key(&source) {
+        check_key(key)?;
+        let content = self.bucket.get(key).await.map_err(|source| match s3::is_no_such_key(&source) {
             true => PayloadError::Missing { key: key.to_owned() },
             false => PayloadError::unavailable(key, source),
-        })
+        })?;
+        check_size(key, &content)?;
+        Ok(content)
     }
 
     /// Deletes the bytes, once the delivery is filed. Deleting them again changes nothing.
     pub async fn delete_carried(&self, key: &str) -> Result<(), PayloadError> {
-        check(key)?;
+        check_key(key)?;
         self.bucket.delete(key).await.map_err(|source| PayloadError::unavailable(key, source))
     }
 }
 
 /// A key comes out of a message, and must not lead to anything else in the bucket.
-fn check(key: &str) -> Result<(), PayloadError> {
+fn check_key(key: &str) -> Result<(), PayloadError> {
     match key.strip_prefix(PREFIX).and_then(|id| id.parse::<DeliveryId>().ok()) {
         Some(_) => Ok(()),
         None => Err(PayloadError::NotCarried { key: key.to_owned() }),
     }
+}
+
+fn check_size(key: &str, content: &[u8]) -> Result<(), PayloadError> {
+    if content.len() <= LARGEST_BYTES {
+        return Ok(());
+    }
+    Err(PayloadError::TooLarge { key: key.to_owned(), size_bytes: content.len() as u64 })
 }

@@ -1,11 +1,14 @@
-//! The few requests to S3 that there are, signed by ourselves: S3's own client is a tenth of a function's zip, most of it
-//! tables for checksums that nobody asks for. Tries, timeouts and connections are those of the other AWS clients.
+//! The few requests to S3 that there are, signed by ourselves: S3's own client is a fifth of a function's zip, most of it
+//! tables for checksums that nobody asks for. Timeouts, connections and what is tried again are as with the other AWS clients.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 use std::{error::Error, time::Duration};
 
 use aws_credential_types::provider::ProvideCredentials;
+use aws_runtime::{
+    recursion_detection::RecursionDetectionInterceptor, retries::classifiers::AwsErrorCodeClassifier,
+};
 use aws_sigv4::{
     http_request::{
         PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
@@ -21,11 +24,14 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
     result::SdkError,
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{
+    body::SdkBody,
+    error::metadata::{ErrorMetadata, ProvideErrorMetadata},
+};
 use aws_types::{SdkConfig, sdk_config::TimeoutConfig};
 use http::{
     Request,
-    header::{CONTENT_TYPE, ToStrError},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ToStrError},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -50,25 +56,30 @@ pub struct Bucket {
 
 /// What S3 says when it does not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-#[error("S3 answered {status} {code}")]
+#[error("S3 answered {status} {}, request {request_id}", self.code().unwrap_or("without a reason"))]
 struct Refusal {
     status: u16,
-    /// A word that programs go by, e.g. `NoSuchKey`; empty where an answer has no body.
-    code: String,
+    /// With the word that programs go by, e.g. `NoSuchKey`; none where an answer has no body.
+    meta: Box<ErrorMetadata>,
+    /// Both numbers that AWS Support asks for.
+    request_id: String,
+}
+
+impl ProvideErrorMetadata for Refusal {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.meta
+    }
 }
 
 impl Bucket {
     /// The bucket called `name` in the configured region, or at the endpoint that is configured instead.
     pub fn new(config: &SdkConfig, name: String) -> Self {
-        let (origin, url) = match config.endpoint_url().map(|endpoint| endpoint.trim_end_matches('/')) {
+        let url = match config.endpoint_url() {
             // A name before that of a local AWS would lead nowhere.
-            Some(endpoint) => (endpoint.to_owned(), format!("{endpoint}/{name}")),
-            None => {
-                let origin = format!("https://{name}.{SERVICE}.{}.amazonaws.com", region(config));
-                (origin.clone(), origin)
-            }
+            Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
+            None => format!("https://{name}.{SERVICE}.{}.amazonaws.com", region(config)),
         };
-        Self { name, url, config: config.clone(), operation: operation(config, &origin) }
+        Self { name, operation: operation(config, origin(&url)), url, config: config.clone() }
     }
 
     /// The same for objects of several megabytes: longer than other calls may take, shorter than any function's own time.
@@ -83,7 +94,9 @@ impl Bucket {
 
     /// Stores an object, encrypted as the bucket says. S3 holds the bytes against those that were signed.
     pub async fn put(&self, key: &str, content_type: &str, content: Vec<u8>) -> Result<(), S3Error> {
-        let put = Request::put(self.address(key)).header(CONTENT_TYPE, content_type).body(content)?;
+        let put = Request::put(self.address(key)).header(CONTENT_TYPE, content_type);
+        // S3 wants the length of nothing as well, which is not sent by itself.
+        let put = put.header(CONTENT_LENGTH, content.len()).body(content)?;
         self.send(put).await.map(drop)
     }
 
@@ -158,7 +171,13 @@ impl Bucket {
 /// Whether S3 refused because there is no such object.
 pub fn is_no_such_key(error: &S3Error) -> bool {
     let failed = error.downcast_ref::<SdkError<Refusal, HttpResponse>>();
-    failed.and_then(SdkError::as_service_error).is_some_and(|refusal| refusal.code == "NoSuchKey")
+    failed.and_then(SdkError::as_service_error).and_then(Refusal::code) == Some("NoSuchKey")
+}
+
+/// The scheme and the host of an address.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    url[host..].find('/').map_or(url, |end| &url[..host + end])
 }
 
 fn region(config: &SdkConfig) -> &str {
@@ -201,8 +220,10 @@ fn operation(config: &SdkConfig, origin: &str) -> Operation {
         .timeout_config(told(config.timeout_config()).clone())
         .standard_retry(told(config.retry_config()))
         .retry_classifier(TransientErrorClassifier::<Refusal>::new())
+        .retry_classifier(AwsErrorCodeClassifier::<Refusal>::new())
         .retry_classifier(HttpStatusCodeClassifier::default())
-        .with_connection_poisoning()
+        // Sends the trace that the function is in.
+        .interceptor(RecursionDetectionInterceptor::new())
         .endpoint_url(origin)
         .no_auth()
         .serializer(Ok)
@@ -215,14 +236,21 @@ fn answer(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<Refusal>
     if response.status().is_success() {
         return Ok(body.to_vec());
     }
-    Err(OrchestratorError::operation(Refusal { status: response.status().as_u16(), code: code(body) }))
+    let header = |name| response.headers().get(name).unwrap_or("-");
+    Err(OrchestratorError::operation(Refusal {
+        status: response.status().as_u16(),
+        meta: Box::new(code(&String::from_utf8_lossy(body))),
+        request_id: format!("{} {}", header("x-amz-request-id"), header("x-amz-id-2")),
+    }))
 }
 
-/// `<Error><Code>NoSuchKey</Code>…`
-fn code(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    code.map(|(code, _)| code.to_owned()).unwrap_or_default()
+/// `<Error><Code>NoSuchKey</Code>…`. Its message names keys and roles, and is left out.
+fn code(answer: &str) -> ErrorMetadata {
+    let code = answer.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    match code {
+        Some((code, _)) => ErrorMetadata::builder().code(code).build(),
+        None => ErrorMetadata::builder().build(),
+    }
 }
 
 #[cfg(test)]
@@ -295,6 +323,7 @@ mod tests {
         let config = bucket.config.to_builder().endpoint_url("http://127.0.0.1:4566/").build();
         let bucket = Bucket::new(&config, bucket.name);
         assert_eq!(bucket.address("a"), "http://127.0.0.1:4566/examplebucket/a");
+        assert_eq!(origin(&bucket.url), "http://127.0.0.1:4566");
         let address =
             bucket.presigned("a", "attachment; filename=\"b\"", Duration::from_secs(60)).await.unwrap();
         let start = "http://127.0.0.1:4566/examplebucket/a?response-content-disposition=attachment%3B%20filename%3D%22b%22&X-Amz-";

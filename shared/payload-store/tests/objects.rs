@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 use zixly_domain::{DeliveryId, JobId, TenantId};
@@ -79,7 +81,7 @@ async fn a_bucket_that_is_not_there_is_said_to_be() {
         panic!("there is no bucket");
     };
     let refusal = source.source().expect("S3 said something").to_string();
-    assert_eq!(refusal, "S3 answered 404 NoSuchBucket");
+    assert!(refusal.starts_with("S3 answered 404 NoSuchBucket, request "), "{refusal}");
 }
 
 #[tokio::test]
@@ -94,4 +96,27 @@ async fn an_answer_of_a_moment_is_asked_for_again_and_a_refusal_is_not() {
     store.ping().await.unwrap();
     answers(403).expect(1).mount(&server).await;
     store.ping().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn all_that_is_sent_is_signed_even_nothing() {
+    let server = MockServer::start().await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+    let credentials = Credentials::new("id", "key", Some("token".to_owned()), None, "a role");
+    let config = LocalAws::at(server.uri()).config.into_builder();
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    let store = PayloadStore::new(&config, "payloads".to_owned());
+    let none = Vec::new();
+    store.put_result(TenantId::new(), JobId::new(), "rows", "text/plain", none).await.unwrap();
+
+    let headers = &server.received_requests().await.unwrap()[0].headers;
+    assert_eq!(headers["content-length"], "0");
+    assert_eq!(headers["x-amz-security-token"], "token");
+    let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(headers["x-amz-content-sha256"], of_nothing);
+    let signed = "content-length;content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+    let authorization = headers["authorization"].to_str().unwrap();
+    assert!(authorization.contains(&format!("SignedHeaders={signed},")), "{authorization}");
+    // The bucket says how it is encrypted.
+    assert!(headers.keys().all(|name| !name.as_str().contains("encryption")), "{headers:?}");
 }
