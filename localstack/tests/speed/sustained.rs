@@ -10,7 +10,7 @@ use crate::scene::Scene;
 use crate::worker::{Invocation, Watch};
 use crate::{machine, start, webhook, worker};
 
-const DOORS: usize = 4;
+const DOORS: usize = 2;
 const WORKERS: usize = 1;
 /// After each, everything stands still for the moment that it takes to look.
 const PARTS: u32 = 10;

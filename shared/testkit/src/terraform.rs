@@ -42,7 +42,7 @@ impl Terraform {
     pub async fn apply(&self) -> bool {
         match self.try_run(&["apply", "-auto-approve"]).await {
             Ok(_) => true,
-            Err(said) if said.to_lowercase().contains("already exists") => false,
+            Err(said) if said.to_lowercase().contains("already") => false,
             Err(said) => panic!("terraform apply failed:\n{said}"),
         }
     }
