@@ -1,5 +1,6 @@
-//! The few requests to S3 that there are, signed by ourselves: S3's own client is a fifth of a function's zip, most of it
-//! tables for checksums that nobody asks for. Timeouts, connections and what is tried again are as with the other AWS clients.
+//! The few requests to S3 that there are, signed by ourselves: S3's own client is a fifth of a function's zip, most of
+//! it tables for checksums that nobody asks for. Timeouts, connections and what is tried again are as with the other
+//! AWS clients.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 

@@ -184,7 +184,8 @@ resource "aws_lambda_event_source_mapping" "worker" {
   event_source_arn = module.job_queue.arn
   function_name    = module.worker.arn
 
-  # A job that ends its process, by memory or time, takes no other with it. Ten in one would be an eighth to a quarter quicker.
+  # A job that ends its process, by memory or time, takes no other with it. Ten in one would be an eighth to a quarter
+  # quicker.
   batch_size = 1
 
   # A message whose outcome cannot be recorded goes back; that is no error of the function.
